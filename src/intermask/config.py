@@ -1,0 +1,373 @@
+"""Every configuration: frozen, validated once, saved as JSON. Imports the standard library only."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+GraphScope = Literal["all_frames", "first_frame", "none"]
+PositionFrame = Literal["world", "pelvis"]
+Distance = Literal["smooth_l1", "l1"]
+RotationOrder = Literal["two_columns", "interleaved"]
+FloorRule = Literal["per_person", "shared"]
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizerConfig:
+    """The 2D VQ-VAE (method, section 3). Defaults are the paper's for InterHuman."""
+
+    joints: int = 22
+    """Rows of the joint grid."""
+    joint_features: int = 12
+    """Channels of the joint grid."""
+    width: int = 512
+    """Channels of every convolution, and of a code."""
+    codebook_size: int = 1024
+    ema_decay: float = 0.99
+    residual_depth: int = 2
+    dilation_growth: int = 3
+    dropout: float = 0.2
+    kernel: tuple[int, int] = (4, 4)
+    """Body and time size of the downsampling convolutions."""
+    stride: tuple[int, int] = (2, 2)
+    """Body and time stride of the downsampling convolutions; two of them follow each other."""
+    upsampling: tuple[tuple[float, float], tuple[float, float]] = ((2.2, 2.0), (2.0, 2.0))
+    """Body and time factors of the decoder's two nearest-neighbour upsamplings."""
+    graph_scope: GraphScope = "all_frames"
+    """Frames on which joints exchange messages. Released weights need ``first_frame`` (a quirk of
+    their edge list); ``none`` replaces the graph by a 3x3 convolution (Inter-X)."""
+    position_frame: PositionFrame = "world"
+    """``pelvis``: inside the network joints are seen relative to the pelvis, which alone carries
+    the place in the world. ``world`` is the released form."""
+    limb_gain: float = 3.0
+    """Factor on pelvis-relative positions and velocities, which vary less than world ones."""
+
+    def __post_init__(self) -> None:
+        _choices(self)
+        _positive(self, "joints", "joint_features", "width", "codebook_size", "residual_depth")
+        _fraction(self, "ema_decay", "dropout")
+
+    @staticmethod
+    def interx(**changes: Any) -> TokenizerConfig:
+        """Shapes for Inter-X: 55 SMPL-X joints and the root's row, 6 features each."""
+        values: dict[str, Any] = {
+            "joints": 56,
+            "joint_features": 6,
+            "kernel": (6, 4),
+            "stride": (3, 2),
+            "upsampling": ((3.5, 2.0), (3.3, 2.0)),
+            "graph_scope": "none",
+        }
+        return TokenizerConfig(**(values | changes))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextConfig:
+    """Which frozen text encoder is read, and the trainable head on it (method, section 4)."""
+
+    encoder: Literal["clip", "minilm"] = "clip"
+    width: int = 768
+    """Features a text token."""
+    head_layers: int = 2
+    head_heads: int = 8
+    head_feedforward: int = 2048
+    head_dropout: float = 0.1
+
+    def __post_init__(self) -> None:
+        _choices(self)
+        _positive(self, "width", "head_heads", "head_feedforward")
+        _divides(self, "head_heads", "width")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerConfig:
+    """Inter-M (method, section 4). Defaults are the paper's."""
+
+    codebook_size: int = 1024
+    code_dim: int = 512
+    """Width of a token's embedding before the projection."""
+    width: int = 384
+    layers: int = 6
+    heads: int = 6
+    feedforward: int = 1024
+    dropout: float = 0.2
+    condition_width: int = 768
+    """Width of the pooled text feature."""
+    rows: int = 5
+    """Body rows of the token map."""
+
+    def __post_init__(self) -> None:
+        _positive(self, "codebook_size", "code_dim", "width", "layers", "heads", "feedforward")
+        _divides(self, "heads", "width")
+        if self.width % 4:
+            raise ValueError(f"width is {self.width}; 2D sinusoidal positions need a multiple of 4")
+        _fraction(self, "dropout")
+
+    @property
+    def mask_id(self) -> int:
+        """Token that stands for 'unknown'."""
+        return self.codebook_size
+
+    @property
+    def pad_id(self) -> int:
+        """Token beyond a sample's own length."""
+        return self.codebook_size + 1
+
+    @property
+    def separator_id(self) -> int:
+        """Token between the two people."""
+        return self.codebook_size + 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaskingConfig:
+    """How training hides tokens (method, section 4)."""
+
+    whole_person_probability: float = 0.2
+    random_code_fraction: float = 0.1
+    mask_fraction: float = 0.88
+    """Of the chosen tokens that did not become a random code, the share that becomes MASK."""
+    condition_dropout: float = 0.1
+    unroll_weight: float = 1.0
+    """Weight of the second pass on the model's own predictions; 0 skips it."""
+
+    def __post_init__(self) -> None:
+        _fraction(
+            self,
+            "whole_person_probability",
+            "random_code_fraction",
+            "mask_fraction",
+            "condition_dropout",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingConfig:
+    """How tokens are filled in (method, section 5)."""
+
+    steps: int = 20
+    reaction_steps: int = 20
+    """Rounds when one person is given. The released code halves them (10 of 20)."""
+    guidance: float = 2.0
+    """Scale of classifier-free guidance; 1 is none."""
+    keep_fraction: float = 0.1
+    """Share of the codes, best first, that may be sampled."""
+    temperature: float = 1.0
+    """Divides the logits: above 1 more variety, below 1 less, 0 always the best code."""
+
+    def __post_init__(self) -> None:
+        _positive(self, "steps", "reaction_steps")
+        if not 0 < self.keep_fraction <= 1:
+            raise ValueError(f"keep_fraction is {self.keep_fraction}; expected above 0 and up to 1")
+        if self.temperature < 0:
+            raise ValueError(f"temperature is {self.temperature}; expected 0 or more")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossWeights:
+    """Weights of the tokenizer's loss terms and their two conventions (method, section 3)."""
+
+    commitment: float = 0.02
+    position: float = 1.0
+    velocity: float = 100.0
+    bone: float = 5.0
+    rotation: float = 0.01
+    foot: float = 500.0
+    distance: Distance = "smooth_l1"
+    rotation_order: RotationOrder = "two_columns"
+    """How the geodesic term reads the 6D columns: as released, or in their true order."""
+
+    def __post_init__(self) -> None:
+        _choices(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimiserConfig:
+    """AdamW, linear warm-up, step decay."""
+
+    steps: int = 10_000
+    """Optimiser steps of the whole run."""
+    batch_size: int = 256
+    learning_rate: float = 2e-4
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.0
+    warmup_steps: int = 100
+    decay_at: tuple[float, ...] = (0.7, 0.85)
+    """Shares of the run after which the learning rate is multiplied by ``decay``."""
+    decay: float = 0.1
+    gradient_clip: float = 1.0
+    """Largest gradient norm; 0 leaves gradients alone."""
+    average_decay: float = 0.0
+    """Decay of an averaged copy of the weights that is validated and bundled; 0 keeps none."""
+
+    def __post_init__(self) -> None:
+        _positive(self, "steps", "batch_size", "learning_rate")
+        _fraction(self, "average_decay")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """What every training run shares."""
+
+    seed: int = 3407
+    validate_every: int = 500
+    save_every: int = 500
+    log_every: int = 20
+    precision: Literal["float32", "bfloat16"] = "float32"
+    workers: int = 0
+
+    def __post_init__(self) -> None:
+        _choices(self)
+        _positive(self, "validate_every", "save_every", "log_every")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenizerTraining:
+    """Stage 1: one file that says everything about a tokenizer run."""
+
+    model: TokenizerConfig = field(default_factory=TokenizerConfig)
+    losses: LossWeights = field(default_factory=LossWeights)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+    window: int = 64
+    """Frames of a training window."""
+    window_stride: int = 10
+    max_frames: int = 300
+    """Longer clips are cropped before windows are cut, so that places stay near the origin."""
+    floor: FloorRule = "per_person"
+    mirror: bool = True
+    """Also train on mirror images."""
+
+    def __post_init__(self) -> None:
+        _choices(self)
+        _positive(self, "window", "window_stride", "max_frames")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerTraining:
+    """Stage 2: one file that says everything about a transformer run."""
+
+    model: TransformerConfig = field(default_factory=TransformerConfig)
+    text: TextConfig = field(default_factory=TextConfig)
+    masking: MaskingConfig = field(default_factory=MaskingConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+    max_frames: int = 300
+    mirror: bool = True
+
+    def __post_init__(self) -> None:
+        _positive(self, "max_frames")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """Everything a bundle needs to be rebuilt and used."""
+
+    name: str
+    tokenizer: TokenizerConfig
+    transformer: TransformerConfig
+    text: TextConfig
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    floor: FloorRule = "per_person"
+    dataset: Literal["interhuman", "interx"] = "interhuman"
+    """Layout of the features; Inter-X motion is decoded elsewhere than InterHuman's."""
+    max_frames: int = 300
+
+    def __post_init__(self) -> None:
+        _choices(self)
+        if self.tokenizer.codebook_size != self.transformer.codebook_size:
+            raise ValueError(
+                f"the tokenizer has {self.tokenizer.codebook_size} codes, the transformer "
+                f"{self.transformer.codebook_size}; they must come from the same training"
+            )
+        if self.text.width != self.transformer.condition_width:
+            raise ValueError(
+                f"text features are {self.text.width} wide, the transformer expects "
+                f"{self.transformer.condition_width}"
+            )
+
+
+T = TypeVar("T")
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """Plain nested dictionary of a configuration, ready for JSON."""
+    return dataclasses.asdict(config)
+
+
+def from_dict(kind: type[T], values: dict[str, Any], where: str = "") -> T:
+    """Configuration of a class from nested dictionaries; missing keys take their defaults.
+
+    Raises:
+        ValueError: an unknown key (the nearest valid one is named) or a value of a wrong type.
+    """
+    hints = typing.get_type_hints(kind)
+    known = {item.name for item in dataclasses.fields(kind)}  # type: ignore[arg-type]
+    arguments: dict[str, Any] = {}
+    for key, value in values.items():
+        path = f"{where}{key}"
+        if key not in known:
+            near = difflib.get_close_matches(key, sorted(known), n=1)
+            hint = f"; did you mean {where}{near[0]}?" if near else f"; keys: {', '.join(sorted(known))}"
+            raise ValueError(f"unknown setting {path}{hint}")
+        arguments[key] = _convert(hints[key], value, path)
+    return kind(**arguments)
+
+
+def _convert(kind: Any, value: Any, path: str) -> Any:
+    origin = typing.get_origin(kind)
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise ValueError(f"{path} is {value!r}; expected a table of settings")
+        return from_dict(typing.cast("type[Any]", kind), value, f"{path}.")
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise ValueError(f"{path} is {value!r}; expected a list")
+        inner = typing.get_args(kind)
+        kinds = [inner[0]] * len(value) if inner[-1] is Ellipsis else list(inner)
+        if len(kinds) != len(value):
+            raise ValueError(f"{path} has {len(value)} entries; expected {len(kinds)}")
+        return tuple(_convert(k, v, path) for k, v in zip(kinds, value, strict=True))
+    if origin in (typing.Union, types.UnionType):
+        return value
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(kind, type) and (
+        not isinstance(value, kind) or (kind is int and isinstance(value, bool))
+    ):
+        raise ValueError(f"{path} is {value!r}; expected {kind.__name__}")
+    return value
+
+
+def _choices(config: Any) -> None:
+    for name, hint in typing.get_type_hints(type(config)).items():
+        if typing.get_origin(hint) is Literal and getattr(config, name) not in typing.get_args(hint):
+            options = ", ".join(map(str, typing.get_args(hint)))
+            raise ValueError(f"{name} is {getattr(config, name)!r}; choose one of {options}")
+
+
+def _positive(config: Any, *names: str) -> None:
+    for name in names:
+        if not getattr(config, name) > 0:
+            raise ValueError(f"{name} is {getattr(config, name)}; expected above 0")
+
+
+def _fraction(config: Any, *names: str) -> None:
+    for name in names:
+        if not 0 <= getattr(config, name) <= 1:
+            raise ValueError(f"{name} is {getattr(config, name)}; expected between 0 and 1")
+
+
+def _divides(config: Any, divisor: str, number: str) -> None:
+    if getattr(config, number) % getattr(config, divisor):
+        raise ValueError(
+            f"{number} ({getattr(config, number)}) must be a multiple of {divisor} "
+            f"({getattr(config, divisor)})"
+        )

@@ -1,0 +1,1 @@
+"""From files on disk to clips, and from clips to training batches."""

@@ -1,0 +1,72 @@
+"""Files that are either whole or absent: written under a temporary name, then moved."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from intermask.errors import UserError
+
+
+def _parent_for_writing(target: Path) -> Path:
+    parent = target.absolute().parent
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"cannot write {target}: the folder {parent} cannot be made ({error.strerror}); "
+            "choose another output"
+        ) from error
+    if not os.access(parent, os.W_OK):
+        raise UserError(f"cannot write {target}: {parent} is not writable; choose another output")
+    return parent
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; on success it replaces ``path``, else it vanishes."""
+    target = Path(path)
+    parent = _parent_for_writing(target)
+    if target.is_dir():
+        raise UserError(f"cannot write the file {target}: a folder has that name")
+    handle, name = tempfile.mkstemp(prefix=f".{target.stem}-", suffix=target.suffix, dir=parent)
+    os.close(handle)
+    temporary = Path(name)
+    temporary.chmod(0o666 & ~_umask())  # mkstemp makes private files; the result is an ordinary one
+    try:
+        yield temporary
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path``; on success it becomes ``path``.
+
+    Raises:
+        UserError: ``path`` exists and is not an empty folder.
+    """
+    target = Path(path)
+    parent = _parent_for_writing(target)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"{target} exists already; give a new folder or remove it first")
+    temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=parent))
+    temporary.chmod(0o777 & ~_umask())
+    try:
+        yield temporary
+        if target.exists():
+            target.rmdir()
+        temporary.replace(target)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _umask() -> int:
+    value = os.umask(0)
+    os.umask(value)
+    return value
