@@ -1,0 +1,263 @@
+"""The motion tokenizer: a 2D VQ-VAE over body and time (method, section 3; paper, section 3.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from torch import Tensor, nn
+
+from intermask.config import GraphScope, TokenizerConfig
+from intermask.models.quantizer import EMACodebook
+from intermask.skeleton import SMPL22
+
+STRIDES = 2
+"""Downsampling stages; every stage halves time."""
+
+
+@dataclass(frozen=True)
+class AutoencoderOutput:
+    """One pass through encoder, codebook and decoder."""
+
+    reconstruction: Tensor
+    """(b, t, j, d) normalised joint grid."""
+    tokens: Tensor
+    """(b, s, n) int64."""
+    commitment: Tensor
+    perplexity: Tensor
+
+
+class MotionAutoencoder(nn.Module):
+    """One person's joint grid (b, t, j, d) to a map of tokens (b, s, n) and back.
+
+    Args:
+        config: sizes and scopes; see `TokenizerConfig`.
+    """
+
+    def __init__(self, config: TokenizerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.encoder = Encoder(config)
+        self.codebook = EMACodebook(config.codebook_size, config.width, config.ema_decay)
+        self.decoder = Decoder(config)
+
+    @property
+    def stride(self) -> int:
+        """Frames a token column."""
+        return int(self.config.stride[1] ** STRIDES)
+
+    @property
+    def rows(self) -> int:
+        """Body rows of the token map."""
+        rows = self.config.joints
+        for _ in range(STRIDES):
+            rows = (rows + 2 - self.config.kernel[0]) // self.config.stride[0] + 1
+        return rows
+
+    def forward(
+        self, grid: Tensor, generator: torch.Generator | None = None
+    ) -> AutoencoderOutput:
+        """Reconstruct normalised joint grids (b, t, j, d); t a multiple of `stride`."""
+        latent = self.encode(grid)
+        batch, _, _, columns = latent.shape
+        with torch.autocast(latent.device.type, enabled=False):
+            quantised = self.codebook(
+                rearrange(latent.float(), "b c s n -> (b n s) c"), generator
+            )
+        codes = rearrange(quantised.vectors, "(b n s) c -> b c s n", b=batch, n=columns)
+        tokens = rearrange(quantised.indices, "(b n s) -> b s n", b=batch, n=columns)
+        reconstruction = self.decode_latent(codes)
+        return AutoencoderOutput(
+            reconstruction, tokens, quantised.commitment, quantised.perplexity
+        )
+
+    def encode(self, grid: Tensor) -> Tensor:
+        """Latents (b, c, s, n) before quantisation.
+
+        Raises:
+            ValueError: another grid than the configuration's, or t not a multiple of `stride`.
+        """
+        expected = (self.config.joints, self.config.joint_features)
+        if grid.ndim != 4 or tuple(grid.shape[2:]) != expected or grid.shape[1] % self.stride:
+            raise ValueError(
+                f"a joint grid has shape {tuple(grid.shape)}; expected (batch, frames, "
+                f"{expected[0]}, {expected[1]}) with frames a multiple of {self.stride}"
+            )
+        if self.config.position_frame == "pelvis":
+            grid = world_to_pelvis(grid, self.config.limb_gain)
+        return self.encoder(rearrange(grid, "b t j d -> b d j t"))
+
+    def tokenize(self, grid: Tensor) -> Tensor:
+        """Nearest codes (b, s, n) of normalised joint grids (b, t, j, d)."""
+        latent = self.encode(grid)
+        batch, _, _, columns = latent.shape
+        indices = self.codebook.assign(rearrange(latent, "b c s n -> (b n s) c"))
+        return rearrange(indices, "(b n s) -> b s n", b=batch, n=columns)
+
+    def decode(self, tokens: Tensor) -> Tensor:
+        """Normalised joint grids (b, 4n, j, d) of tokens (b, s, n).
+
+        Every sample must be decoded at its own number of columns: padding changes its end.
+        """
+        return self.decode_latent(rearrange(self.codebook.lookup(tokens), "b s n c -> b c s n"))
+
+    def decode_latent(self, codes: Tensor) -> Tensor:
+        """Normalised joint grids (b, t, j, d) of code vectors (b, c, s, n)."""
+        grid = rearrange(self.decoder(codes), "b d j t -> b t j d")
+        if self.config.position_frame == "pelvis":
+            grid = pelvis_to_world(grid, self.config.limb_gain)
+        return grid
+
+
+def world_to_pelvis(grid: Tensor, gain: float) -> Tensor:
+    """See every joint but the pelvis relative to it, ``gain`` times larger.
+
+    Positions and velocities (the first six features) of joints 1.. become differences to joint 0.
+    Exact when all joints share a deviation in the normaliser; invertible whatever it is.
+    """
+    pelvis = grid[..., :1, :6]
+    limbs = (grid[..., 1:, :6] - pelvis) * gain
+    return torch.cat((torch.cat((pelvis, limbs), -2), grid[..., 6:]), -1)
+
+
+def pelvis_to_world(grid: Tensor, gain: float) -> Tensor:
+    """Inverse of `world_to_pelvis`."""
+    pelvis = grid[..., :1, :6]
+    limbs = grid[..., 1:, :6] / gain + pelvis
+    return torch.cat((torch.cat((pelvis, limbs), -2), grid[..., 6:]), -1)
+
+
+class JointGraph(nn.Module):
+    """One GraphSAGE layer with projection over the body's 21 bones (Hamilton et al. 2017).
+
+    ``out_j = neighbours(mean over adjacent i of relu(project(x_i))) + self(x_j)``.
+
+    Args:
+        width_in: channels in.
+        width_out: channels out.
+        scope: frames on which messages pass; elsewhere the mean is 0.
+    """
+
+    mixing: Tensor
+
+    def __init__(self, width_in: int, width_out: int, scope: GraphScope) -> None:
+        super().__init__()
+        self.scope = scope
+        self.project = nn.Linear(width_in, width_in)
+        self.neighbours = nn.Linear(width_in, width_out)
+        self.own = nn.Linear(width_in, width_out, bias=False)
+        adjacency = torch.zeros(SMPL22.joint_count, SMPL22.joint_count)
+        for parent, child in SMPL22.bones:
+            adjacency[parent, child] = adjacency[child, parent] = 1.0
+        self.register_buffer(
+            "mixing", adjacency / adjacency.sum(1, keepdim=True), persistent=False
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, t, j, c) to (b, t, j, c')."""
+        if self.scope == "all_frames":
+            return self.neighbours(self.messages(x)) + self.own(x)
+        first = self.neighbours(self.messages(x[:, :1]))
+        silent = self.neighbours.bias.expand(*x.shape[:1], x.shape[1] - 1, *first.shape[2:])
+        return torch.cat((first, silent), 1) + self.own(x)
+
+    def messages(self, x: Tensor) -> Tensor:
+        """Mean (b, t, j, c) of the neighbours' projected features."""
+        return torch.einsum("ji,btic->btjc", self.mixing.to(x.dtype), F.relu(self.project(x)))
+
+
+class GraphPair(nn.Module):
+    """Two joint-graph layers, ReLU between them; grids as (b, c, j, t)."""
+
+    def __init__(self, width_in: int, hidden: int, width_out: int, scope: GraphScope) -> None:
+        super().__init__()
+        self.first = JointGraph(width_in, hidden, scope)
+        self.second = JointGraph(hidden, width_out, scope)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, c, j, t) to (b, c', j, t)."""
+        x = rearrange(x, "b c j t -> b t j c")
+        x = self.second(F.relu(self.first(x)))
+        return rearrange(x, "b t j c -> b c j t")
+
+
+class ResidualBlock(nn.Module):
+    """x + conv1x1(relu(conv3x3(relu(x)))), the 3x3 dilated."""
+
+    def __init__(self, width: int, dilation: int, dropout: float) -> None:
+        super().__init__()
+        self.spread = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)
+        self.mix = nn.Conv2d(width, width, 1)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, c, h, w) to the same shape."""
+        return x + self.dropout(self.mix(F.relu(self.spread(F.relu(x)))))
+
+
+def residual_net(config: TokenizerConfig) -> nn.Sequential:
+    """Residual blocks with falling dilation, 3 then 1 in the paper."""
+    dilations = [config.dilation_growth**depth for depth in range(config.residual_depth)]
+    return nn.Sequential(
+        *(ResidualBlock(config.width, d, config.dropout) for d in reversed(dilations))
+    )
+
+
+class Encoder(nn.Module):
+    """Joint grid (b, d, j, t) to latents (b, c, s, n)."""
+
+    def __init__(self, config: TokenizerConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.enter: nn.Module
+        if config.graph_scope == "none":
+            self.enter = nn.Conv2d(config.joint_features, width, 3, padding=1)
+        else:
+            self.enter = GraphPair(config.joint_features, width, width, config.graph_scope)
+        self.stages = nn.ModuleList(
+            nn.Sequential(
+                nn.Conv2d(width, width, config.kernel, config.stride, padding=1),
+                residual_net(config),
+            )
+            for _ in range(STRIDES)
+        )
+        self.leave = nn.Conv2d(width, width, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, d, j, t) to (b, c, s, n)."""
+        x = F.relu(self.enter(x))
+        for stage in self.stages:
+            x = stage(x)
+        return self.leave(x)
+
+
+class Decoder(nn.Module):
+    """Code vectors (b, c, s, n) to a joint grid (b, d, j, t)."""
+
+    def __init__(self, config: TokenizerConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.enter = nn.Conv2d(width, width, 3, padding=1)
+        self.stages = nn.ModuleList(
+            nn.Sequential(
+                residual_net(config),
+                nn.Upsample(scale_factor=factors, mode="nearest"),
+                nn.Conv2d(width, width, 3, padding=1),
+            )
+            for factors in config.upsampling
+        )
+        self.widen = nn.Conv2d(width, width, 3, padding=1)
+        self.leave: nn.Module
+        if config.graph_scope == "none":
+            self.leave = nn.Conv2d(width, config.joint_features, 3, padding=1)
+        else:
+            self.leave = GraphPair(width, width, config.joint_features, config.graph_scope)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, c, s, n) to (b, d, j, t)."""
+        x = F.relu(self.enter(x))
+        for stage in self.stages:
+            x = stage(x)
+        return self.leave(F.relu(self.widen(x)))

@@ -1,0 +1,140 @@
+"""The codebook of the tokenizer: nearest codes, moving averages, revival of dead codes.
+
+Method, section 3 (after van den Oord et al. 2017, appendix A.1, for the moving averages). All
+state is in buffers, so that a checkpoint holds it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """What the codebook makes of latent vectors."""
+
+    vectors: Tensor
+    """(m, c) codes, with gradients passed straight through to the latents."""
+    indices: Tensor
+    """(m,) int64."""
+    commitment: Tensor
+    """() mean squared distance of latents to their (detached) codes."""
+    perplexity: Tensor
+    """() exp of the entropy of code use in this call."""
+
+
+class EMACodebook(nn.Module):
+    """``size`` codes of ``width`` numbers that follow the latents by moving averages.
+
+    Args:
+        size: number of codes, k.
+        width: channels of a code, c.
+        decay: of the running counts and sums.
+        temperature: of the Gumbel noise that training adds when it assigns codes.
+    """
+
+    codebook: Tensor
+    running_sum: Tensor
+    running_count: Tensor
+    initialised: Tensor
+
+    def __init__(
+        self, size: int, width: int, decay: float = 0.99, temperature: float = 0.5
+    ) -> None:
+        super().__init__()
+        self.size, self.width, self.decay, self.temperature = size, width, decay, temperature
+        self.register_buffer("codebook", torch.zeros(size, width))
+        self.register_buffer("running_sum", torch.zeros(size, width))
+        self.register_buffer("running_count", torch.ones(size))
+        self.register_buffer("initialised", torch.tensor(False))
+
+    def forward(self, latents: Tensor, generator: torch.Generator | None = None) -> Quantised:
+        """Quantise latents (m, c); in training mode also move the codes.
+
+        Args:
+            latents: (m, c).
+            generator: draws the Gumbel noise and the filling rows in training mode.
+        """
+        if self.training:
+            if not self.initialised:
+                self.start(latents.detach(), generator)
+            indices = self.assign_noisily(latents.detach(), generator)
+        else:
+            indices = self.assign(latents)
+        codes = self.lookup(indices)
+        commitment = F.mse_loss(latents, codes)
+        if self.training:
+            perplexity = self.update(latents.detach(), indices)
+        else:
+            perplexity = _perplexity(torch.bincount(indices, minlength=self.size))
+        return Quantised(latents + (codes - latents).detach(), indices, commitment, perplexity)
+
+    def lookup(self, indices: Tensor) -> Tensor:
+        """Codes (..., c) of indices (...)."""
+        return F.embedding(indices, self.codebook)
+
+    def distances(self, latents: Tensor) -> Tensor:
+        """Squared distances (m, k) of latents to every code, always in float32."""
+        latents = latents.float()
+        return (
+            latents.square().sum(1, keepdim=True)
+            - 2 * latents @ self.codebook.T
+            + self.codebook.square().sum(1)
+        )
+
+    def assign(self, latents: Tensor) -> Tensor:
+        """Index (m,) of the nearest code."""
+        return self.distances(latents).argmin(1)
+
+    def assign_noisily(self, latents: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Index (m,) drawn near the nearest code: Gumbel noise on minus the distance."""
+        scores = -self.distances(latents)
+        waiting = torch.empty_like(scores).exponential_(generator=generator)
+        return (scores / self.temperature - waiting.log()).argmax(1)
+
+    @torch.no_grad()
+    def start(self, latents: Tensor, generator: torch.Generator | None = None) -> None:
+        """Start the codes from rows of the first batch (m, c)."""
+        self.codebook.copy_(self._fill(latents, generator))
+        self.running_sum.copy_(self.codebook)
+        self.running_count.fill_(1.0)
+        self.initialised.fill_(True)
+
+    @torch.no_grad()
+    def update(self, latents: Tensor, indices: Tensor) -> Tensor:
+        """Move the codes towards the latents (m, c) assigned to them; returns the perplexity.
+
+        A code whose running count is below 1 takes row k of the batch for this step; its count
+        and sum go on, so it is replaced again at every step until it is used (method, section 3).
+        """
+        latents = latents.float()
+        filling = self._fill(latents, None)
+        counts = torch.bincount(indices, minlength=self.size).to(latents.dtype)
+        sums = torch.zeros_like(self.running_sum).index_add_(0, indices, latents)
+        self.running_sum.mul_(self.decay).add_(sums, alpha=1 - self.decay)
+        self.running_count.mul_(self.decay).add_(counts, alpha=1 - self.decay)
+        alive = (self.running_count >= 1.0)[:, None]
+        means = self.running_sum / self.running_count[:, None]
+        self.codebook.copy_(torch.where(alive, means, filling))
+        return _perplexity(counts)
+
+    def _fill(self, latents: Tensor, generator: torch.Generator | None) -> Tensor:
+        """The first k rows of the batch, repeated with a little noise if it is smaller."""
+        latents = latents.float()
+        repeats = -(-self.size // len(latents))
+        if repeats == 1:
+            return latents[: self.size]
+        tiled = latents.repeat(repeats, 1)[: self.size].clone()
+        spread = 0.01 / self.width**0.5
+        extra = tiled[len(latents) :]
+        extra += spread * torch.randn(extra.shape, generator=generator, device=extra.device)
+        return tiled
+
+
+def _perplexity(counts: Tensor) -> Tensor:
+    share = counts / counts.sum().clamp_min(1)
+    return torch.exp(-(share * torch.log(share + 1e-7)).sum())
