@@ -1,0 +1,155 @@
+"""Write a motion as two BVH files, one a person, in one common world.
+
+Units are centimetres (what animation programs assume), y up, the motion's own frame rate. The rest
+pose is a T-pose that faces +z with left along +x, and each person keeps their own bone lengths.
+Joints have SMPL's names; all have three rotation channels, in the order Z X Y, and the pelvis has
+its position as well. The first joint is the pelvis, at no offset.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from intermask.files import atomic_path
+from intermask.kinematics import bone_offsets, correct_rotations, forward_kinematics
+from intermask.motion import Motion
+from intermask.skeleton import SMPL22
+
+CENTIMETRES = 100.0
+"""BVH units in a metre."""
+
+EULER_ORDER = "ZXY"
+"""Intrinsic: the matrix is Rz Rx Ry. Turning on the spot is then far from gimbal lock."""
+
+MAX_DISAGREEMENT = 1e-3
+"""Metres between positions and rotations above which the rotations are corrected first."""
+
+_END_SITES = {
+    "head": (0.0, 0.17, 0.02),
+    "left_foot": (0.0, 0.0, 0.07),
+    "right_foot": (0.0, 0.0, 0.07),
+    "left_wrist": (0.16, 0.0, 0.0),
+    "right_wrist": (-0.16, 0.0, 0.0),
+}
+"""Metres from the last joints to the tips of the body; they only give the bones a length."""
+
+Array = NDArray[np.float64]
+
+
+def write_bvh(motion: Motion, stem: str | Path) -> tuple[Path, Path]:
+    """Write ``STEM_1.bvh`` and ``STEM_2.bvh`` and return their paths.
+
+    A motion whose rotations do not lead to its positions (one that was not consolidated) has its
+    rotations corrected on the way, so that the file follows the positions.
+
+    Args:
+        motion: any motion; the files have its frames and frame rate.
+        stem: path without the ending; ``dance`` and ``dance.bvh`` mean the same.
+    """
+    base = Path(stem)
+    if base.suffix == ".bvh":
+        base = base.with_suffix("")
+    texts = [bvh_text(motion, person) for person in range(2)]
+    paths = tuple(base.with_name(f"{base.name}_{person + 1}.bvh") for person in range(2))
+    for path, text in zip(paths, texts, strict=True):
+        with atomic_path(path) as temporary:
+            temporary.write_text(text, encoding="ascii")
+    return paths[0], paths[1]
+
+
+def bvh_text(motion: Motion, person: int) -> str:
+    """One person (0 or 1) of a motion as the text of a BVH file."""
+    positions = motion.positions[person].double().cpu()
+    root_rotations = motion.root_rotations[person].double().cpu()
+    rotations = motion.rotations[person].double().cpu()
+    offsets = bone_offsets(positions, root_rotations, rotations)
+    reached = forward_kinematics(offsets, positions[:, 0], root_rotations, rotations)
+    if (reached - positions).norm(dim=-1).max() > MAX_DISAGREEMENT:
+        root_rotations, rotations = correct_rotations(positions, offsets, root_rotations, rotations)
+        offsets = bone_offsets(positions, root_rotations, rotations)
+    matrices = torch.cat((root_rotations[:, None], rotations), 1).numpy()
+    lines = ["HIERARCHY", *_hierarchy(0, offsets.numpy() * CENTIMETRES), "MOTION"]
+    lines += [f"Frames: {motion.frames}", f"Frame Time: {1.0 / motion.fps:.8f}"]
+    angles = euler_angles(matrices)[:, _FILE_ORDER].reshape(motion.frames, -1)
+    values = np.concatenate((positions[:, 0].numpy() * CENTIMETRES, angles), 1)
+    lines += [" ".join(f"{value:.6f}" for value in row) for row in values]
+    return "\n".join(lines) + "\n"
+
+
+def euler_angles(matrices: Array) -> Array:
+    """Degrees (t, j, 3) in `EULER_ORDER` of rotation matrices (t, j, 3, 3), without jumps.
+
+    Every rotation has two triples of angles, and each angle any number of full turns; the ones
+    nearest to the frame before are taken, so that programs that interpolate curves do not spin.
+    """
+    from scipy.spatial.transform import Rotation
+
+    frames, joints = matrices.shape[:2]
+    angles = _without_lock_warning(Rotation.from_matrix(matrices.reshape(-1, 3, 3)))
+    angles = angles.reshape(frames, joints, 3)
+    for frame in range(1, frames):
+        before, first = angles[frame - 1], angles[frame]
+        second = first * (1, -1, 1) + 180.0
+        nearest = [
+            choice + 360.0 * np.round((before - choice) / 360.0) for choice in (first, second)
+        ]
+        cost = [np.abs(choice - before).sum(-1, keepdims=True) for choice in nearest]
+        angles[frame] = np.where(cost[0] <= cost[1], *nearest)
+    return angles
+
+
+def _without_lock_warning(rotations: object) -> Array:
+    """Euler angles in degrees; in gimbal lock any of the equal answers will do."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Gimbal lock")
+        return rotations.as_euler(EULER_ORDER, degrees=True)  # type: ignore[attr-defined]
+
+
+def _hierarchy(joint: int, offsets: Array, depth: int = 0) -> list[str]:
+    """Lines of the joint tree below and with ``joint``; ``offsets`` (22, 3) in file units."""
+    indent = "\t" * depth
+    children = _children(joint)
+    kind = "ROOT" if joint == 0 else "JOINT"
+    rotation_channels = " ".join(f"{axis}rotation" for axis in EULER_ORDER)
+    position_channels = "Xposition Yposition Zposition "
+    channels = f"6 {position_channels}" if joint == 0 else "3 "
+    name = SMPL22.names[joint]
+    lines = [
+        f"{indent}{kind} {name}",
+        f"{indent}{{",
+        f"{indent}\tOFFSET {_triple(offsets[joint])}",
+        f"{indent}\tCHANNELS {channels}{rotation_channels}",
+    ]
+    for child in children:
+        lines += _hierarchy(child, offsets, depth + 1)
+    if not children:
+        tip = np.array(_END_SITES[name]) * CENTIMETRES
+        lines += [
+            f"{indent}\tEnd Site",
+            f"{indent}\t{{",
+            f"{indent}\t\tOFFSET {_triple(tip)}",
+            f"{indent}\t}}",
+        ]
+    return [*lines, f"{indent}}}"]
+
+
+def _triple(vector: Array) -> str:
+    return " ".join(f"{value:.6f}" for value in vector)
+
+
+def _children(joint: int) -> list[int]:
+    return [child for child, parent in enumerate(SMPL22.parents) if parent == joint]
+
+
+def _depth_first(joint: int = 0) -> list[int]:
+    return [joint, *(below for child in _children(joint) for below in _depth_first(child))]
+
+
+_FILE_ORDER = _depth_first()
+"""Joints in the order in which a depth-first file lists them: not SMPL's own."""
