@@ -1,0 +1,1 @@
+"""Training of both stages: what is minimised, and how a run goes."""

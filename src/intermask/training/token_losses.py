@@ -1,0 +1,91 @@
+"""Losses of the transformer: cross entropy on hidden tokens, and the step-unrolled second pass.
+
+Paper section 3.3; method, section 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from intermask.masking import inverse_mask_ratio, lowest_ranks, mask_count, mask_id, mask_ratio
+
+UNROLL_STEP = 1 / 21
+"""How far along the schedule the second pass lies: one of the sampler's 20 rounds."""
+
+
+@dataclass(frozen=True)
+class TokenLoss:
+    """Mean over the labelled tokens of a batch; both 0 where nothing is labelled.
+
+    Attributes:
+        loss: () cross entropy in nats, differentiable.
+        accuracy: () share of labelled tokens whose likeliest code is the label.
+    """
+
+    loss: Tensor
+    accuracy: Tensor
+
+
+def masked_cross_entropy(logits: Tensor, targets: Tensor, ignore: int) -> TokenLoss:
+    """Cross entropy of logits (b, p, s, n, k) at labelled targets (b, p, s, n).
+
+    Args:
+        logits: unnormalised scores of the k codes.
+        targets: codes, or ``ignore`` where no answer is asked for.
+        ignore: the MASK id.
+    """
+    labelled = targets != ignore
+    chosen = logits[labelled].float()
+    labels = targets[labelled]
+    if labels.numel() == 0:
+        # Not a bare zero: the result keeps its place in the graph.
+        return TokenLoss(logits.float().sum() * 0.0, logits.new_zeros((), dtype=torch.float32))
+    accuracy = (chosen.detach().argmax(-1) == labels).float().mean()
+    return TokenLoss(F.cross_entropy(chosen, labels), accuracy)
+
+
+@dataclass(frozen=True)
+class UnrolledStep:
+    """The second pass: inputs and targets (b, p, s, n), as in `masking.Corruption`."""
+
+    inputs: Tensor
+    targets: Tensor
+
+
+def step_unroll_targets(
+    inputs: Tensor, logits: Tensor, targets: Tensor, codebook_size: int
+) -> UnrolledStep:
+    """Let the model take one sampling step, and ask again for what it leaves hidden.
+
+    Of a sample's S token positions, m are MASK. One step further along the schedule n of them
+    stay hidden, those with the least probable best guess; the others take that guess and lose
+    their label. Padding counts in S, as released. Visible tokens keep what they had, label
+    included.
+
+    Args:
+        inputs: (b, p, s, n) ids of the first pass.
+        logits: (b, p, s, n, k) its result; no gradient flows through the guesses.
+        targets: (b, p, s, n) its labels.
+        codebook_size: fixes the MASK id.
+    """
+    hidden_id = mask_id(codebook_size)
+    hidden = inputs == hidden_id
+    positions = hidden.flatten(1).shape[1]
+    share = hidden.flatten(1).sum(1).double() / positions
+    # Float64, so that no rounding of the share moves the count over a half.
+    later = (inverse_mask_ratio(share) + UNROLL_STEP).clamp_max(1.0)
+    remaining = mask_count(mask_ratio(later), torch.full_like(later, positions))
+
+    best = logits.detach().float().softmax(-1).max(-1)
+    confidence = best.values.masked_fill(~hidden, float("inf"))
+    ranks = lowest_ranks(confidence.flatten(1)).view_as(inputs)
+    stays = hidden & (ranks < remaining[:, None, None, None])
+    revealed = hidden & ~stays
+    return UnrolledStep(
+        inputs=torch.where(revealed, best.indices, inputs),
+        targets=targets.masked_fill(revealed, hidden_id),
+    )
