@@ -105,8 +105,9 @@ def _random_share(usable: Tensor, generator: torch.Generator) -> Tensor:
     """A uniformly drawn subset of each sample's usable tokens, of a size drawn by the schedule."""
     ratio = mask_ratio(_uniform((len(usable),), usable, generator))
     wanted = mask_count(ratio, usable.flatten(1).sum(1))
+    # Padding comes last in the order, and no more than the usable tokens are wanted.
     order = _uniform(usable.shape, usable, generator).masked_fill(~usable, 2.0)
-    return usable & (lowest_ranks(order.flatten(1)) < wanted[:, None]).view_as(usable)
+    return (lowest_ranks(order.flatten(1)) < wanted[:, None]).view_as(usable)
 
 
 def _one_person(tokens: Tensor, generator: torch.Generator) -> Tensor:

@@ -25,9 +25,6 @@ JOINT_COUNT = 55
 TRANSLATION_ROW = 55
 """Row of an Inter-X frame (56, 6) with translation and its velocity; rows 0..54 are rotations."""
 
-UNPOSED_JOINTS = slice(22, 25)
-"""Jaw and eyes: their rotations are recorded but kept out of the kinematics."""
-
 _ARRAYS = ("J_regressor", "v_template", "kintree_table")
 _WHERE = "download SMPLX_NEUTRAL.npz from https://smpl-x.is.tue.mpg.de (licence needed)"
 
@@ -125,16 +122,10 @@ def joint_positions(motion: Tensor, body: RestBody) -> Tensor:
     Args:
         motion: (..., 56, 6): 55 rotations as their first two matrix rows, then the translation
             in metres and its velocity.
-        body: rest joints. Jaw and eyes keep their rest rotation.
+        body: rest joints. Nothing hangs on jaw and eyes, so rotations 22..24 have no effect.
     """
     rest = body.positions.to(motion)
     local = rows6d_to_matrix(motion[..., :TRANSLATION_ROW, :])
-    identity = torch.eye(3, dtype=motion.dtype, device=motion.device)
-    still = identity.expand_as(local[..., UNPOSED_JOINTS, :, :])
-    local = torch.cat(
-        (local[..., : UNPOSED_JOINTS.start, :, :], still, local[..., UNPOSED_JOINTS.stop :, :, :]),
-        -3,
-    )
     parents = torch.tensor(body.parents, device=motion.device)
     translation = motion[..., TRANSLATION_ROW, :3]
 
