@@ -1,0 +1,71 @@
+"""Zero-phase smoothing over time: takes out the jitter of tokens without any lag.
+
+Pure functions on clips; time is the axis named ``t`` in the docstrings. Nothing here knows about
+bones: `consolidate` puts the skeleton back together afterwards.
+"""
+
+from __future__ import annotations
+
+import roma
+import torch
+from torch import Tensor
+
+FADE_FRAMES = 6
+"""Frames over which changes fade in beside frames that must stay as they are (0.2 s)."""
+
+
+def smooth_positions(positions: Tensor, sigma: float) -> Tensor:
+    """Positions (p, t, j, 3) under a Gaussian of ``sigma`` frames.
+
+    Beyond its ends the clip goes on point-reflected, so it neither shrinks nor slows down there.
+    """
+    return _gaussian(positions, sigma, odd=True)
+
+
+def smooth_rotations(rotations: Tensor, sigma: float) -> Tensor:
+    """Rotations (p, t, ..., 3, 3) under a Gaussian: averaged as matrices, then made orthonormal."""
+    if sigma <= 0 or rotations.shape[1] < 2:
+        return rotations
+    # a point-reflected matrix is no rotation: repeat the frames of the ends instead
+    return roma.special_procrustes(_gaussian(rotations, sigma, odd=False))
+
+
+def fade_weights(keep: Tensor, frames: int = FADE_FRAMES) -> Tensor:
+    """How much of a change each frame may take: 0 where kept, rising to 1 away from there.
+
+    Args:
+        keep: (p, t) bool, frames that must stay as they are.
+        frames: frames after which the weight reaches 1.
+
+    Returns:
+        (p, t) in the default floating-point type.
+    """
+    distance = torch.full(keep.shape, float(keep.shape[1] + frames), device=keep.device)
+    distance[keep] = 0.0
+    for frame in range(1, keep.shape[1]):
+        distance[:, frame] = torch.minimum(distance[:, frame], distance[:, frame - 1] + 1)
+    for frame in range(keep.shape[1] - 2, -1, -1):
+        distance[:, frame] = torch.minimum(distance[:, frame], distance[:, frame + 1] + 1)
+    return smoothstep(distance / (frames + 1))
+
+
+def smoothstep(x: Tensor) -> Tensor:
+    """The cubic from 0 at x <= 0 to 1 at x >= 1 that is flat at both ends."""
+    x = x.clamp(0.0, 1.0)
+    return x * x * (3.0 - 2.0 * x)
+
+
+def _gaussian(values: Tensor, sigma: float, *, odd: bool) -> Tensor:
+    frames = values.shape[1]
+    if sigma <= 0 or frames < 2:
+        return values
+    radius = min(max(1, round(3 * sigma)), frames - 1)
+    time = torch.arange(-radius, radius + 1, dtype=values.dtype, device=values.device)
+    kernel = torch.exp(-0.5 * (time / sigma) ** 2)
+    kernel = kernel / kernel.sum()
+    head, tail = values[:, 1 : radius + 1].flip(1), values[:, -radius - 1 : -1].flip(1)
+    if odd:
+        head, tail = 2 * values[:, :1] - head, 2 * values[:, -1:] - tail
+    padded = torch.cat((head, values, tail), 1)
+    windows = padded.unfold(1, 2 * radius + 1, 1)  # (p, t, ..., 2 radius + 1)
+    return windows @ kernel
