@@ -1,0 +1,214 @@
+"""Import single-person motion for the tokenizer, which sees one person at a time.
+
+Input: a folder of ``NAME.npz`` with ``joints22 (t, 22, 3)`` metres, y-up, ``fps``, and optionally
+``rotations22 (t, 22, 4)``, quaternions w first, relative to the parent, the root's first.
+Output: InterHuman's layout with ``person1`` only and no captions.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from intermask.data.bvh import floor_height
+from intermask.data.bvh_file import Array, rest_corrections
+from intermask.data.capture_faults import (
+    faulty_frames,
+    resample_positions,
+    resample_rotations,
+    runs_of,
+)
+from intermask.data.layout import write_clip, write_provenance, write_split
+from intermask.data.retarget import retarget
+from intermask.errors import UserError
+from intermask.files import atomic_folder
+from intermask.geometry import quaternion_to_matrix
+from intermask.kinematics import bone_offsets, global_rotations
+from intermask.motion import FPS
+from intermask.skeleton import FEET, SMPL22, rest_positions
+
+MINIMUM_FRAMES = 32
+LONGEST_STEP_M = 0.35  # a joint that goes further from frame to frame at 30 fps has jumped
+FAULT_MARGIN_FRAMES = 2
+AIRBORNE_M = 0.35  # nobody jumps with both feet this high for longer than AIRBORNE_S
+AIRBORNE_S = 0.6
+FLOOR_SHARE = 0.25  # people climb and jump: the floor is under the lower of their still feet
+
+
+@dataclass(frozen=True)
+class SingleImport:
+    """Report of an import: files read, clips and seconds written, frames cut away as faulty."""
+
+    out: Path
+    files: int
+    clips: int
+    seconds: float
+    faulty_frames: int
+    dropped_frames: int
+    with_rotations: int
+    skipped: tuple[str, ...]
+
+    def describe(self) -> str:
+        """One sentence."""
+        return (
+            f"{self.files} files ({self.with_rotations} with rotations) -> {self.clips} clips, "
+            f"{self.seconds / 60:.1f} minutes; {self.faulty_frames} faulty frames, "
+            f"{self.dropped_frames} frames dropped in all; nothing usable in "
+            f"{', '.join(self.skipped) or 'none'}; written to {self.out}"
+        )
+
+
+@dataclass(frozen=True)
+class _Person:
+    positions: Array  # (t, 22, 3)
+    rotations: Array | None  # (t, 22, 3, 3) relative to the parent, root first
+
+
+def import_single(
+    folder: str | Path,
+    out: str | Path,
+    *,
+    validation_every: int = 12,
+    source: str = "",
+    licence: str = "",
+) -> SingleImport:
+    """Import a folder of single-person ``.npz`` files onto the mean-adult body.
+
+    Files are cut at faulty frames (a joint that jumps, a root that flips) and where a person hangs
+    in the air, from a bar that is not in the data; pieces shorter than
+    ``MINIMUM_FRAMES`` are dropped. Every ``validation_every``-th file is held out as a whole.
+    """
+    paths = sorted(Path(folder).glob("*.npz"))
+    if not paths:
+        raise FileNotFoundError(
+            f"There are no .npz files in {folder}; expected NAME.npz with joints22 (t, 22, 3)."
+        )
+    splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    seconds, faulty, dropped, rotated = 0.0, 0, 0, 0
+    skipped: list[str] = []
+    with atomic_folder(out) as target:
+        for number, path in enumerate(paths):
+            person = _read(path)
+            rotated += person.rotations is not None
+            frames = len(person.positions)
+            bad = _faulty(person)
+            pieces = _good_pieces(bad | _off_the_floor(person.positions))
+            faulty += int(bad.sum())
+            dropped += frames - sum(stop - start for start, stop in pieces)
+            held_out = number % validation_every == validation_every - 1
+            for piece, (start, stop) in enumerate(pieces):
+                name = f"single_{path.stem}_{piece}"
+                _write_piece(target, name, person, start, stop)
+                splits["val" if held_out else "train"].append(name)
+                seconds += (stop - start) / FPS
+            if not pieces:
+                skipped.append(path.stem)
+        for split, names in splits.items():
+            write_split(target, split, names)
+        report = SingleImport(
+            Path(out), len(paths), sum(map(len, splits.values())), seconds, faulty, dropped,
+            rotated, tuple(skipped),
+        )  # fmt: skip
+        facts = {
+            "kind": "motion capture of one person, for tokenizer training only",
+            "source": source or "files given by the user",
+            "licence": licence or "not stated",
+            "body": "retargeted to one mean-adult skeleton with SMPL's 22 joints",
+            "captions": "none",
+            "report": {key: value for key, value in asdict(report).items() if key != "out"},
+        }
+        write_provenance(target, facts)
+    return report
+
+
+def _read(path: Path) -> _Person:
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            tables = {key: np.asarray(data[key], dtype=np.float64) for key in data.files}
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} cannot be read as .npz: {error}. Copy it again.") from error
+    positions = tables.get("joints22")
+    joints = SMPL22.joint_count
+    if positions is None or positions.ndim != 3 or positions.shape[1:] != (joints, 3):
+        found = "nothing" if positions is None else f"shape {positions.shape}"
+        raise UserError(f"{path} needs joints22 of shape (t, {joints}, 3); found {found}.")
+    if not np.isfinite(positions).all():
+        raise UserError(f"{path} holds NaN or infinite positions; remove these frames first.")
+    fps = float(tables.get("fps", np.array(FPS)))
+    quaternions = tables.get("rotations22")
+    if quaternions is None:
+        return _Person(resample_positions(positions, fps, FPS), None)
+    if quaternions.shape != (len(positions), joints, 4):
+        raise UserError(
+            f"{path} needs rotations22 of shape ({len(positions)}, {joints}, 4), "
+            f"found {quaternions.shape}."
+        )
+    unit = quaternions / np.linalg.norm(quaternions, axis=-1, keepdims=True)
+    rotations = quaternion_to_matrix(torch.from_numpy(unit)).numpy()
+    return _Person(
+        resample_positions(positions, fps, FPS),
+        _rebased(resample_positions(positions, fps, FPS), resample_rotations(rotations, fps, FPS)),
+    )
+
+
+def _rebased(positions: Array, rotations: Array) -> Array:
+    """Rotations ``(t, 22, 3, 3)`` for which identity is SMPL's T-pose, not the source's rest."""
+    turned = torch.from_numpy(rotations)
+    rest = bone_offsets(torch.from_numpy(positions), turned[:, 0], turned[:, 1:]).numpy()
+    world = global_rotations(turned[:, 0], turned[:, 1:]).numpy() @ rest_corrections(
+        rest_positions(rest)
+    )
+    local = world.copy()
+    local[:, 1:] = np.swapaxes(world[:, list(SMPL22.parents[1:])], -1, -2) @ world[:, 1:]
+    return local
+
+
+def _faulty(person: _Person) -> NDArray[np.bool_]:
+    """Frames where a joint jumps out and back, or the root flips; fast kicks are none of these."""
+    frames = len(person.positions)
+    identity = np.broadcast_to(np.eye(3), (frames, 3, 3))
+    root = identity if person.rotations is None else person.rotations[:, 0]
+    steps = np.linalg.norm(np.diff(person.positions, axis=0), axis=-1).max(axis=-1)
+    jumped = np.zeros(frames, dtype=bool)
+    jumped[1:] |= steps > LONGEST_STEP_M
+    jumped[:-1] |= steps > LONGEST_STEP_M
+    flips = faulty_frames(np.zeros((frames, 1, 3)), np.ascontiguousarray(root), FPS)
+    shaken = faulty_frames(person.positions, np.ascontiguousarray(identity), FPS)
+    return flips | (jumped & shaken)
+
+
+def _off_the_floor(positions: Array) -> NDArray[np.bool_]:
+    """Frames ``(t,)`` of people who hang from a bar or climb: there is nothing under them here."""
+    feet = positions[:, list(FEET), 1].min(axis=-1) - floor_height(positions[None], FLOOR_SHARE)
+    result = np.zeros(len(positions), dtype=bool)
+    for first, last in runs_of(feet > AIRBORNE_M, 0, 0):
+        if last - first + 1 > AIRBORNE_S * FPS:
+            result[first : last + 1] = True
+    return result
+
+
+def _good_pieces(bad: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """(start, stop) between faults, long enough to be of use."""
+    pieces, start = [], 0
+    for first, last in [*runs_of(bad, 3, FAULT_MARGIN_FRAMES), (len(bad), len(bad))]:
+        if first - start >= MINIMUM_FRAMES:
+            pieces.append((start, first))
+        start = last + 1
+    return pieces
+
+
+def _write_piece(target: Path, name: str, person: _Person, start: int, stop: int) -> None:
+    positions = person.positions[None, start:stop].copy()
+    positions[..., 1] -= floor_height(positions, FLOOR_SHARE)
+    tensor = torch.from_numpy(positions)
+    if person.rotations is None:
+        moved = retarget(tensor)
+    else:
+        rotations = torch.from_numpy(person.rotations[None, start:stop])
+        moved = retarget(tensor, rotations[:, :, 0], rotations[:, :, 1:])
+    write_clip(target, name, moved.positions, moved.rotations, ())
