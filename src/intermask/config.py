@@ -14,6 +14,7 @@ PositionFrame = Literal["world", "pelvis"]
 Distance = Literal["smooth_l1", "l1"]
 RotationOrder = Literal["two_columns", "interleaved"]
 FloorRule = Literal["per_person", "shared"]
+TieOrder = Literal["position", "unstable"]
 
 SCHEMA_VERSION = 1
 
@@ -160,8 +161,12 @@ class SamplingConfig:
     """Share of the codes, best first, that may be sampled."""
     temperature: float = 1.0
     """Divides the logits: above 1 more variety, below 1 less, 0 always the best code."""
+    tie_order: TieOrder = "position"
+    """Which of equally sure tokens is drawn anew: the first in the sequence, or (as released)
+    whichever an unstable sort puts first, which varies with padding and processor."""
 
     def __post_init__(self) -> None:
+        _choices(self)
         _positive(self, "steps", "reaction_steps")
         if not 0 < self.keep_fraction <= 1:
             raise ValueError(f"keep_fraction is {self.keep_fraction}; expected above 0 and up to 1")
@@ -315,7 +320,11 @@ def from_dict(kind: type[T], values: dict[str, Any], where: str = "") -> T:
         path = f"{where}{key}"
         if key not in known:
             near = difflib.get_close_matches(key, sorted(known), n=1)
-            hint = f"; did you mean {where}{near[0]}?" if near else f"; keys: {', '.join(sorted(known))}"
+            hint = (
+                f"; did you mean {where}{near[0]}?"
+                if near
+                else f"; keys: {', '.join(sorted(known))}"
+            )
             raise ValueError(f"unknown setting {path}{hint}")
         arguments[key] = _convert(hints[key], value, path)
     return kind(**arguments)
@@ -348,7 +357,9 @@ def _convert(kind: Any, value: Any, path: str) -> Any:
 
 def _choices(config: Any) -> None:
     for name, hint in typing.get_type_hints(type(config)).items():
-        if typing.get_origin(hint) is Literal and getattr(config, name) not in typing.get_args(hint):
+        if typing.get_origin(hint) is Literal and getattr(config, name) not in typing.get_args(
+            hint
+        ):
             options = ", ".join(map(str, typing.get_args(hint)))
             raise ValueError(f"{name} is {getattr(config, name)!r}; choose one of {options}")
 

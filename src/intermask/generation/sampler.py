@@ -1,0 +1,173 @@
+"""Fills unknown motion tokens over several rounds, the surest first (InterMask, section 3.4).
+
+One sampler serves everything: generation starts from unknown tokens only, a reaction from one
+known person, completion from known columns. Known tokens never change.
+
+Shapes: `b` batch, `p` person (2), `s` token row, `n` token column, `k` code, `w` text width;
+inside, `l` = p s n counts a sample's tokens in this order, and `m` the hidden ones of the whole
+batch.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from einops import rearrange, repeat
+from torch import Tensor, nn
+
+from intermask.config import SamplingConfig, TieOrder
+from intermask.masking import mask_count, mask_id, mask_ratio, padding_id
+
+LogitsFn = Callable[[Tensor, Tensor], Tensor]
+"""Tokens (b, p, s, n), the mask id where unknown, and valid (b, n) -> logits (b, p, s, n, k)."""
+
+OnStep = Callable[[int, int, Tensor], None]
+"""Called after each round with its number (from 1), the number of rounds, and the tokens so far."""
+
+
+def guided(transformer: nn.Module, condition: Tensor, scale: float) -> LogitsFn:
+    """Logits under classifier-free guidance: null + scale * (conditioned - null).
+
+    `condition` is (b, w); the null condition is zeros. Both run as one batch of twice the size; at
+    scale 1 the null half would cancel, so it is not computed.
+    """
+    if scale == 1:
+        return lambda tokens, valid: transformer(tokens, condition, valid)
+    both = torch.cat([condition, torch.zeros_like(condition)])
+
+    def logits(tokens: Tensor, valid: Tensor) -> Tensor:
+        twice = repeat(tokens, "b p s n -> (two b) p s n", two=2)
+        conditioned, null = transformer(
+            twice, both, repeat(valid, "b n -> (two b) n", two=2)
+        ).chunk(2)
+        guided_logits: Tensor = null + scale * (conditioned - null)
+        return guided_logits
+
+    return logits
+
+
+@dataclass(frozen=True)
+class Draw:
+    """Sampled codes (m,) and the probability (m,) that the unfiltered logits gave each of them."""
+
+    codes: Tensor
+    probabilities: Tensor
+
+
+class MaskedSampler:
+    """Iterative decoding of masked tokens, by confidence.
+
+    In every round, the least sure tokens are hidden again, fewer each time along a cosine, and
+    drawn anew from the model's logits. A token that a round leaves in place is final.
+    """
+
+    def __init__(self, config: SamplingConfig, codebook_size: int) -> None:
+        self.config = config
+        self.codebook_size = codebook_size
+        self.mask_id = mask_id(codebook_size)
+        self.padding_id = padding_id(codebook_size)
+
+    def sample(
+        self,
+        tokens: Tensor,
+        valid: Tensor,
+        logits_fn: LogitsFn,
+        generators: Sequence[torch.Generator],
+        on_step: OnStep | None = None,
+        *,
+        steps: int | None = None,
+    ) -> Tensor:
+        """Fill in what is unknown.
+
+        `tokens` (b, p, s, n) holds codes where they are known and `mask_id` where not; `valid` (b,
+        n) is False behind a sample's end. Each sample draws from its own generator, in an order
+        that neither padding nor the rest of the batch can change. `steps` replaces the configured
+        number of rounds (reactions have their own). Returns (b, p, s, n) codes, `padding_id` where
+        invalid.
+        """
+        self._check(tokens, valid, generators)
+        _, people, rows, _ = tokens.shape
+        padded = tokens.masked_fill(rearrange(~valid, "b n -> b 1 1 n"), self.padding_id)
+        sequence = rearrange(padded, "b p s n -> b (p s n)")
+        editable = sequence == self.mask_id
+        counts = editable.sum(dim=1)
+        confidence = torch.full(sequence.shape, math.inf, device=sequence.device)
+        confidence = confidence.masked_fill(editable, 0.0)
+        rounds = steps or self.config.steps
+        if not bool(editable.any()):
+            rounds = 0
+
+        for number, progress in enumerate(torch.linspace(0, 1, rounds), start=1):
+            numbers = mask_count(mask_ratio(progress).to(counts.device), counts)
+            hidden = least_confident(confidence, numbers, self.config.tie_order)
+            sequence = sequence.masked_fill(hidden, self.mask_id)
+            maps = rearrange(sequence, "b (p s n) -> b p s n", p=people, s=rows)
+            logits = rearrange(logits_fn(maps, valid), "b p s n k -> b (p s n) k")
+            draw = self._draw(logits[hidden].float(), _uniforms(hidden, generators))
+            sequence = sequence.masked_scatter(hidden, draw.codes)
+            confidence = confidence.masked_fill(~hidden, math.inf)
+            confidence = confidence.masked_scatter(hidden, draw.probabilities)
+            if on_step is not None:
+                maps = rearrange(sequence, "b (p s n) -> b p s n", p=people, s=rows)
+                on_step(number, rounds, maps)
+        return rearrange(sequence, "b (p s n) -> b p s n", p=people, s=rows)
+
+    def _draw(self, logits: Tensor, uniforms: Tensor) -> Draw:
+        """Sample one code for each row of logits (m, k), by uniform numbers (m,) in [0, 1).
+
+        Only the best codes are kept; of these, the code is the first whose cumulative probability
+        is above the uniform number. One number a token, drawn where the generator lives, so that a
+        seed means the same on any device; in double precision, so that a filtered code is never
+        reached.
+        """
+        greedy = self.config.temperature == 0
+        kept = 1 if greedy else math.ceil(self.config.keep_fraction * self.codebook_size)
+        best = logits.topk(kept, dim=-1)
+        filtered = torch.full_like(logits, -math.inf).scatter(-1, best.indices, best.values)
+        tempered = filtered.double() / (1.0 if greedy else self.config.temperature)
+        cumulative = tempered.softmax(dim=-1).cumsum(dim=-1)
+        targets = uniforms.double().unsqueeze(-1) * cumulative[:, -1:]
+        codes = torch.searchsorted(cumulative, targets, right=True)
+        probabilities = logits.softmax(dim=-1).gather(-1, codes)
+        return Draw(codes=codes.squeeze(-1), probabilities=probabilities.squeeze(-1))
+
+    def _check(self, tokens: Tensor, valid: Tensor, generators: Sequence[torch.Generator]) -> None:
+        if tokens.dim() != 4 or valid.shape != (tokens.shape[0], tokens.shape[3]):
+            raise ValueError(
+                "The sampler expects tokens (batch, person, row, column), valid (batch, column), "
+                f"but was given {tuple(tokens.shape)} and {tuple(valid.shape)}."
+            )
+        if len(generators) != len(tokens):
+            raise ValueError(
+                f"The sampler needs one random generator a sample: {len(tokens)} samples came with "
+                f"{len(generators)} generators."
+            )
+        known = tokens[repeat(valid, "b n -> b p s n", p=tokens.shape[1], s=tokens.shape[2])]
+        if known.numel() and not 0 <= int(known.min()) <= int(known.max()) <= self.mask_id:
+            raise ValueError(
+                f"Token ids must be codes 0 to {self.codebook_size - 1}, or {self.mask_id} where "
+                f"unknown, but reach from {int(known.min())} to {int(known.max())}. "
+                "Do they come from another tokenizer?"
+            )
+
+
+def least_confident(confidence: Tensor, numbers: Tensor, ties: TieOrder = "position") -> Tensor:
+    """Which `numbers` (b,) of each sample's tokens have the lowest confidence (b, l): bool (b, l).
+
+    Infinite confidence is never among them. Ties are common: while nothing is known, a place has
+    the same logits in both people.
+    """
+    ranks = confidence.argsort(dim=1, stable=ties == "position").argsort(dim=1)
+    return (ranks < rearrange(numbers, "b -> b 1")) & confidence.isfinite()
+
+
+def _uniforms(hidden: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
+    """A number in [0, 1) for every hidden token of (b, l): (m,), each from its own generator."""
+    draws = [
+        torch.rand(number, generator=generator, device=generator.device)
+        for generator, number in zip(generators, hidden.sum(dim=1).tolist(), strict=True)
+    ]
+    return torch.cat([draw.to(hidden.device) for draw in draws])

@@ -1,0 +1,340 @@
+"""The Inter-M transformer: logits for the motion tokens of two people (InterMask, section 3.3).
+
+Read from the top: the pieces (attention, feed-forward, text modulation, positions), the two halves
+of a block (both people as one sequence, then each person with the other in view), and the whole
+model.
+
+Shapes: `b` batch, `p` person (2), `s` token row, `n` token column, `e` transformer width, `w` text
+width, `k` code, `l` any sequence, `h` head.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange, repeat
+from torch import Tensor, nn
+
+from intermask.config import TransformerConfig
+
+PEOPLE = 2
+# Of the layer norms that the text modulates (DiT's value, which the released weights were trained
+# with).
+MODULATED_NORM_EPSILON = 1e-6
+POSITION_BASE = 10000.0
+
+
+# --- Pieces --------------------------------------------------------------------------------------
+
+
+class Attention(nn.Module):
+    """Multi-head attention from a query stream to a key stream, by default to itself.
+
+    Queries, keys and values are one matrix, in this order, as the released weights store them.
+    Dropout acts on what was attended to and not on the weights of the attention, so that fused
+    kernels serve training too.
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float) -> None:
+        super().__init__()
+        self.width = width
+        self.heads = heads
+        self.projection = nn.Linear(width, 3 * width)
+        self.dropout = nn.Dropout(dropout)
+        self.output = nn.Linear(width, width)
+
+    def forward(
+        self, queries: Tensor, keys: Tensor | None = None, visible: Tensor | None = None
+    ) -> Tensor:
+        """Attend.
+
+        `queries` (b, l, e); `keys` (b, m, e), from which the values are made too; `visible` bool,
+        to be broadcast to (b, h, l, m), True where a key may be seen (None: everywhere). Returns
+        (b, l, e).
+        """
+        if keys is None:
+            query, key, value = rearrange(
+                self.projection(queries), "b l (three h e) -> three b h l e", three=3, h=self.heads
+            )
+        else:
+            weight, bias, width = self.projection.weight, self.projection.bias, self.width
+            query = rearrange(
+                F.linear(queries, weight[:width], bias[:width]),
+                "b l (h e) -> b h l e",
+                h=self.heads,
+            )
+            key, value = rearrange(
+                F.linear(keys, weight[width:], bias[width:]),
+                "b m (two h e) -> two b h m e",
+                two=2,
+                h=self.heads,
+            )
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=visible)
+        output: Tensor = self.output(self.dropout(rearrange(attended, "b h l e -> b l (h e)")))
+        return output
+
+
+class FeedForward(nn.Module):
+    """Two linear layers with a GELU between them, on the last axis: (..., e) -> (..., e)."""
+
+    def __init__(self, width: int, hidden: int, dropout: float) -> None:
+        super().__init__()
+        self.expand = nn.Linear(width, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.contract = nn.Linear(hidden, width)
+
+    def forward(self, stream: Tensor) -> Tensor:
+        output: Tensor = self.contract(self.dropout(F.gelu(self.expand(stream))))
+        return output
+
+
+class Modulation(nn.Module):
+    """Shifts, scales and gates read from the text condition (DiT's AdaLN-zero).
+
+    They start at zero: every gated branch is silent, so an untrained block changes nothing but the
+    stream's magnitude.
+    """
+
+    def __init__(self, width: int, chunks: int) -> None:
+        super().__init__()
+        self.chunks = chunks
+        self.linear = nn.Linear(width, chunks * width)
+
+    def start_at_zero(self) -> None:
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, condition: Tensor) -> tuple[Tensor, ...]:
+        """Condition (b, e) -> that many (b, 1, e), one for each of `chunks`."""
+        values = self.linear(F.silu(condition))
+        return tuple(rearrange(values, "b (chunk e) -> chunk b 1 e", chunk=self.chunks))
+
+
+def modulate(stream: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
+    """Layer norm without weights of its own, then scale and shift from the text: (b, ..., e)."""
+    normalised = F.layer_norm(stream, stream.shape[-1:], eps=MODULATED_NORM_EPSILON)
+    return torch.addcmul(shift, normalised, 1 + scale)
+
+
+def sinusoids(length: int, channels: int, device: torch.device) -> Tensor:
+    """Sines and cosines, interleaved, of positions 0, 1, ...: (length, channels), channels even."""
+    exponents = torch.arange(0, channels, 2, device=device, dtype=torch.float32) / channels
+    frequencies = POSITION_BASE**-exponents
+    angles = torch.outer(torch.arange(length, device=device, dtype=torch.float32), frequencies)
+    return rearrange([angles.sin(), angles.cos()], "two l i -> l (i two)")
+
+
+def token_positions(rows: int, columns: int, width: int, device: torch.device) -> Tensor:
+    """Where a token stands in its person's map: (s, n, e).
+
+    Half of the channels tell the row, half the column. Computed for the map at hand, so no length
+    is the longest.
+    """
+    by_row = repeat(sinusoids(rows, width // 2, device), "s e -> s n e", n=columns)
+    by_column = repeat(sinusoids(columns, width // 2, device), "n e -> s n e", s=rows)
+    return torch.cat([by_row, by_column], dim=-1)
+
+
+@dataclass(frozen=True)
+class Visibility:
+    """Which keys each attention may see (True), or None where all are visible.
+
+    `joint` (b, 1, 1, 2 s n + 1); `temporal` ((b p s), 1, 1, n); `cross` ((b p), 1, 1, s n).
+    Spatial attention stays within one column, so that padding cannot reach it.
+    """
+
+    joint: Tensor | None = None
+    temporal: Tensor | None = None
+    cross: Tensor | None = None
+
+    @classmethod
+    def of(cls, valid: Tensor, rows: int) -> Visibility:
+        """From valid columns (b, n). Masks cost time, so there are none where nothing is padded."""
+        if bool(valid.all()):
+            return cls()
+        person = repeat(valid, "b n -> b (s n)", s=rows)
+        separator = torch.ones_like(valid[:, :1])
+        return cls(
+            joint=rearrange(torch.cat([person, separator, person], dim=1), "b l -> b 1 1 l"),
+            temporal=repeat(valid, "b n -> (b p s) 1 1 n", p=PEOPLE, s=rows),
+            cross=repeat(person, "b l -> (b p) 1 1 l", p=PEOPLE),
+        )
+
+
+# --- A block: both people together, then each with the other in view -----------------------------
+
+
+class JointPart(nn.Module):
+    """Self-attention over both people and the separator as one sequence, then a feed-forward."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        width = config.width
+        self.modulation = Modulation(width, chunks=6)
+        self.attention = Attention(width, config.heads, config.dropout)
+        self.feedforward = FeedForward(width, config.feedforward, config.dropout)
+
+    def forward(self, stream: Tensor, condition: Tensor, visible: Tensor | None) -> Tensor:
+        """Stream (b, l, e), condition (b, e), visible keys (b, 1, 1, l) -> (b, l, e)."""
+        shift, scale, gate, forward_shift, forward_scale, forward_gate = self.modulation(condition)
+        attended = self.attention(modulate(stream, shift, scale), visible=visible)
+        stream = torch.addcmul(stream, gate, attended)
+        changed = self.feedforward(modulate(stream, forward_shift, forward_scale))
+        return torch.addcmul(stream, forward_gate, changed)
+
+
+class PersonPart(nn.Module):
+    """One person at a time, with shared weights: own map, the other person, feed-forward.
+
+    Spatial attention joins the rows of a column, temporal attention the columns of a row. Both
+    branches keep their own residual and are added, which doubles the stream, as in the released
+    model.
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        width, heads, dropout = config.width, config.heads, config.dropout
+        self.modulation = Modulation(width, chunks=14)
+        self.spatial_attention = Attention(width, heads, dropout)
+        self.temporal_attention = Attention(width, heads, dropout)
+        self.cross_attention = Attention(width, heads, dropout)
+        self.feedforward = FeedForward(width, config.feedforward, dropout)
+
+    def forward(self, people: Tensor, condition: Tensor, visibility: Visibility) -> Tensor:
+        """People (b, p, s, n, e), condition (b, e) -> (b, p, s, n, e)."""
+        chunks = [rearrange(chunk, "b 1 e -> b 1 1 1 e") for chunk in self.modulation(condition)]
+        spatial_shift, spatial_scale, spatial_gate = chunks[0:3]
+        temporal_shift, temporal_scale, temporal_gate = chunks[3:6]
+        query_shift, query_scale, key_shift, key_scale, cross_gate = chunks[6:11]
+        forward_shift, forward_scale, forward_gate = chunks[11:14]
+
+        spatial = self._along_rows(modulate(people, spatial_shift, spatial_scale))
+        temporal = self._along_columns(
+            modulate(people, temporal_shift, temporal_scale), visibility.temporal
+        )
+        changed = torch.addcmul(2 * people, spatial_gate, spatial)
+        changed = torch.addcmul(changed, temporal_gate, temporal)
+
+        # The other person as they were before this part, so that neither goes first.
+        others = modulate(people, key_shift, key_scale).flip(1)
+        crossed = self._across(
+            modulate(changed, query_shift, query_scale), others, visibility.cross
+        )
+        changed = torch.addcmul(changed, cross_gate, crossed)
+        forwarded = self.feedforward(modulate(changed, forward_shift, forward_scale))
+        return torch.addcmul(changed, forward_gate, forwarded)
+
+    def _along_rows(self, people: Tensor) -> Tensor:
+        b, p, _, n, _ = people.shape
+        attended = self.spatial_attention(rearrange(people, "b p s n e -> (b p n) s e"))
+        return rearrange(attended, "(b p n) s e -> b p s n e", b=b, p=p, n=n)
+
+    def _along_columns(self, people: Tensor, visible: Tensor | None) -> Tensor:
+        b, p, s, _, _ = people.shape
+        attended = self.temporal_attention(
+            rearrange(people, "b p s n e -> (b p s) n e"), visible=visible
+        )
+        return rearrange(attended, "(b p s) n e -> b p s n e", b=b, p=p, s=s)
+
+    def _across(self, people: Tensor, others: Tensor, visible: Tensor | None) -> Tensor:
+        b, _, s, _, _ = people.shape
+        attended = self.cross_attention(
+            rearrange(people, "b p s n e -> (b p) (s n) e"),
+            rearrange(others, "b p s n e -> (b p) (s n) e"),
+            visible,
+        )
+        return rearrange(attended, "(b p) (s n) e -> b p s n e", b=b, s=s)
+
+
+class Block(nn.Module):
+    """The joint part on the whole sequence, then the person part on the two maps within it."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.joint = JointPart(config)
+        self.person = PersonPart(config)
+
+    def forward(
+        self, people: Tensor, separator: Tensor, condition: Tensor, visibility: Visibility
+    ) -> tuple[Tensor, Tensor]:
+        """People (b, p, s, n, e), separator (b, 1, e), condition (b, e) -> people, separator."""
+        rows, columns = people.shape[2:4]
+        maps = rearrange(people, "b p s n e -> p b (s n) e")
+        sequence = self.joint(
+            torch.cat([maps[0], separator, maps[1]], dim=1), condition, visibility.joint
+        )
+        first, separator, second = sequence.split([rows * columns, 1, rows * columns], dim=1)
+        people = rearrange([first, second], "p b (s n) e -> b p s n e", s=rows)
+        return self.person(people, condition, visibility), separator
+
+
+# --- The model -----------------------------------------------------------------------------------
+
+
+class LogitsHead(nn.Module):
+    """Linear, GELU, modulation by the text, linear to one logit for each code."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.dense = nn.Linear(config.width, config.width)
+        self.modulation = Modulation(config.width, chunks=2)
+        self.logits = nn.Linear(config.width, config.codebook_size)
+
+    def forward(self, people: Tensor, condition: Tensor) -> Tensor:
+        """People (b, p, s, n, e), condition (b, e) -> (b, p, s, n, k)."""
+        shift, scale = (rearrange(c, "b 1 e -> b 1 1 1 e") for c in self.modulation(condition))
+        logits: Tensor = self.logits(modulate(F.gelu(self.dense(people)), shift, scale))
+        return logits
+
+
+class InterMTransformer(nn.Module):
+    """Predicts the codes of both people's motion tokens from the tokens known so far and a text.
+
+    Token ids below k are codes; the configuration names the ids for "unknown", "behind the end"
+    and "between the people" that follow them. The same weights and the same positions serve both
+    people, so exchanging them in the input exchanges them in the output.
+    """
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.token_embedding = nn.Embedding(config.codebook_size + 3, config.code_dim)
+        self.token_projection = nn.Linear(config.code_dim, config.width)
+        self.condition_projection = nn.Linear(config.condition_width, config.width)
+        self.blocks = nn.ModuleList([Block(config) for _ in range(config.layers)])
+        self.head = LogitsHead(config)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+        for module in self.modules():
+            if isinstance(module, Modulation):
+                module.start_at_zero()
+
+    def forward(self, tokens: Tensor, condition: Tensor, valid: Tensor) -> Tensor:
+        """Logits of the codes at every token.
+
+        `tokens` (b, p, s, n) ids; `condition` (b, w) from the text head, zeros for no text;
+        `valid` (b, n) bool, False for columns behind a sample's end (what stands there does not
+        matter). Returns (b, p, s, n, k); the logits of invalid columns mean nothing.
+        """
+        _, _, rows, columns = tokens.shape
+        tokens = tokens.masked_fill(rearrange(~valid, "b n -> b 1 1 n"), self.config.pad_id)
+        people = self._embed(tokens)
+        people = people + token_positions(rows, columns, people.shape[-1], people.device)
+        separator = self._embed(tokens.new_full((len(tokens), 1), self.config.separator_id))
+        condition = self.condition_projection(condition)
+        visibility = Visibility.of(valid, rows)
+        for block in self.blocks:
+            people, separator = block(people, separator, condition, visibility)
+        logits: Tensor = self.head(people, condition)
+        return logits
+
+    def _embed(self, tokens: Tensor) -> Tensor:
+        embedded: Tensor = self.token_projection(self.token_embedding(tokens))
+        return embedded

@@ -1,0 +1,137 @@
+"""The transformer: parity with the released code, symmetry, padding, and its start."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from golden_files import golden, largest_error
+from intermask.config import TextConfig, TransformerConfig
+from intermask.models.text_head import TextHead
+from intermask.models.transformer import InterMTransformer, Modulation, token_positions
+from released_models import CODES, ROWS, TINY, released_transformer
+
+
+@dataclasses.dataclass
+class Inputs:
+    tokens: Tensor
+    condition: Tensor
+    valid: Tensor
+
+
+def _random_inputs(columns: int = 9) -> Inputs:
+    generator = torch.Generator().manual_seed(1)
+    tokens = torch.randint(0, CODES + 1, (3, 2, ROWS, columns), generator=generator)
+    lengths = torch.tensor([columns, columns - 2, 4])
+    return Inputs(
+        tokens=tokens,
+        condition=torch.randn(3, TINY.condition_width, generator=generator),
+        valid=torch.arange(columns) < lengths[:, None],
+    )
+
+
+def _golden_inputs() -> Inputs:
+    recorded = golden("transformer")
+    tokens = rearrange(recorded["ids"], "b (p s n) -> b p s n", p=2, s=ROWS)
+    valid = torch.arange(tokens.shape[-1]) < recorded["lengths"][:, None]
+    return Inputs(tokens=tokens, condition=recorded["cond"], valid=valid)
+
+
+@torch.inference_mode()
+def test_logits_equal_the_released_ones() -> None:
+    transformer, recorded, given = released_transformer(), golden("transformer"), _golden_inputs()
+    conditioned = transformer(given.tokens, given.condition, given.valid)
+    null = transformer(given.tokens, torch.zeros_like(given.condition), given.valid)
+    for name, logits in {"logits": conditioned, "logits_uncond": null}.items():
+        flat = rearrange(logits, "b p s n k -> b k (p s n)")
+        assert largest_error(flat, recorded[name]) < 1e-4
+
+
+@torch.inference_mode()
+def test_exchanging_the_people_exchanges_the_logits() -> None:
+    transformer, given = released_transformer(), _random_inputs()
+    logits = transformer(given.tokens, given.condition, given.valid)
+    exchanged = transformer(given.tokens.flip(1), given.condition, given.valid).flip(1)
+    shown = given.valid[:, None, None, :].expand(logits.shape[:-1])
+    assert largest_error(exchanged[shown], logits[shown]) < 2e-5
+
+
+@torch.inference_mode()
+def test_a_sample_gets_the_same_logits_alone_and_in_a_padded_batch() -> None:
+    transformer, given = released_transformer(), _random_inputs()
+    together = transformer(given.tokens, given.condition, given.valid)
+    for index, length in enumerate(given.valid.sum(dim=1).tolist()):
+        sample = slice(index, index + 1)
+        alone = transformer(
+            given.tokens[sample, ..., :length],
+            given.condition[sample],
+            given.valid[sample, :length],
+        )
+        assert largest_error(alone, together[sample, :, :, :length]) < 2e-5
+
+
+@torch.inference_mode()
+def test_what_stands_behind_the_end_does_not_matter() -> None:
+    transformer, given = released_transformer(), _random_inputs()
+    logits = transformer(given.tokens, given.condition, given.valid)
+    other = given.tokens.where(given.valid[:, None, None, :], torch.tensor(7))
+    assert torch.equal(transformer(other, given.condition, given.valid), logits)
+
+
+@torch.inference_mode()
+@pytest.mark.parametrize("place", ["text", "own row", "own column", "other person"])
+def test_everything_known_is_heard(place: str) -> None:
+    transformer, given = released_transformer(), _random_inputs()
+    before = transformer(given.tokens, given.condition, given.valid)[0, 0, 2, 3]
+    if place == "text":
+        given.condition += 1
+    else:
+        at = {"own row": (0, 2, 8), "own column": (0, 4, 3), "other person": (1, 0, 0)}[place]
+        given.tokens[(0, *at)] = (given.tokens[(0, *at)] + 1) % CODES
+    after = transformer(given.tokens, given.condition, given.valid)[0, 0, 2, 3]
+    assert largest_error(after, before) > 1e-3
+
+
+def test_the_text_modulates_nothing_before_training() -> None:
+    torch.manual_seed(0)
+    transformer, given = InterMTransformer(TINY).eval(), _random_inputs()
+    for module in transformer.modules():
+        if isinstance(module, Modulation):
+            assert not any(parameter.any() for parameter in module.parameters())
+    logits = transformer(given.tokens, given.condition, given.valid)
+    assert torch.equal(logits, transformer(given.tokens, -given.condition, given.valid))
+
+
+def test_dropout_acts_only_while_training() -> None:
+    transformer, given = released_transformer(), _random_inputs()
+    arguments = (given.tokens, given.condition, given.valid)
+    assert torch.equal(transformer(*arguments), transformer(*arguments))
+    transformer.train()
+    assert not torch.equal(transformer(*arguments), transformer(*arguments))
+
+
+def test_every_weight_learns() -> None:
+    transformer, given = released_transformer().train(), _random_inputs()
+    logits = transformer(given.tokens, given.condition, given.valid)
+    nn.functional.cross_entropy(logits.flatten(0, 3), given.tokens.flatten() % CODES).backward()
+    silent = [name for name, weight in transformer.named_parameters() if weight.grad is None]
+    assert silent == []
+
+
+def test_positions_do_not_depend_on_the_length() -> None:
+    device = torch.device("cpu")
+    long, short = (token_positions(ROWS, columns, 48, device) for columns in (75, 9))
+    assert torch.equal(long[:, :9], short)
+    assert len({tuple(place) for place in long.flatten(0, 1).tolist()}) == ROWS * 75
+
+
+def test_the_paper_s_size() -> None:
+    """54 M with the text head, as released. Built without memory for the weights."""
+    with torch.device("meta"):
+        parts = (InterMTransformer(TransformerConfig()), TextHead(TextConfig()))
+    transformer, head = (sum(weight.numel() for weight in part.parameters()) for part in parts)
+    assert (transformer, head) == (43_243_392, 11_029_504)
