@@ -455,14 +455,14 @@ def _check_height(file: BvhFile, rest: Array, unit_scale: float) -> None:
 # --------------------------------------------------------------------------- mapping
 
 _SIDE_NAMES: dict[str, tuple[str, ...]] = {
-    "hip": ("upleg", "upperleg", "thigh", "hip", "hipjoint", "upleg1", "femur"),
+    "hip": ("upleg", "upperleg", "thigh", "hip", "femur"),
     "knee": ("leg", "lowerleg", "lowleg", "shin", "knee", "calf", "tibia"),
-    "ankle": ("foot", "ankle"),
-    "foot": ("toebase", "toe", "toes", "ball", "toe0", "forefoot"),
+    "ankle": ("ankle", "foot"),
+    "foot": ("toebase", "toe", "toes", "ball", "toe0", "forefoot", "foot"),
     "collar": ("shoulder", "collar", "clavicle"),
     "shoulder": ("arm", "uparm", "upperarm", "shldr", "shoulder", "humerus"),
     "elbow": ("forearm", "lowerarm", "lowarm", "elbow", "radius"),
-    "wrist": ("hand", "wrist"),
+    "wrist": ("wrist", "hand"),
 }
 _MIDDLE_NAMES: dict[str, tuple[str, ...]] = {
     "pelvis": ("pelvis", "hips", "hip", "root"),
@@ -513,7 +513,7 @@ def mapping_by_names(file: BvhFile) -> JointMapping:
         _match_side(file, side, plain, found)
     _match_spine(file, found)
     positions: dict[str, dict[str, float]] = {joint: {name: 1.0} for joint, name in found.items()}
-    rotations = {joint: (name,) for joint, name in found.items() if not name.startswith("End_")}
+    rotations = {joint: _turning_chain(file, joint, found) for joint in SMPL22.names}
     if "spine2" in found and "spine3" not in found and "neck" in found:
         positions["spine3"] = {found["spine2"]: 0.7, found["neck"]: 0.3}
     for side in ("left", "right"):
@@ -527,9 +527,28 @@ def mapping_by_names(file: BvhFile) -> JointMapping:
             f"joints are {', '.join(file.names)}. Give a mapping file (--mapping FILE.json) with "
             '"positions" and "rotations" for the 22 SMPL joints.'
         )
-    return JointMapping(
-        positions, {joint: rotations.get(joint, ()) for joint in SMPL22.names}, "by names"
-    )
+    return JointMapping(positions, rotations, "by names")
+
+
+def _turning_chain(file: BvhFile, joint: str, found: dict[str, str]) -> tuple[str, ...]:
+    """File joints that turn a SMPL joint against its parent: itself and what lies between.
+
+    A file may have joints that SMPL lacks (LHipJoint, a second neck); their turns belong to the
+    next joint that is matched.
+    """
+    name = found.get(joint, "")
+    if not name or name.startswith("End_"):
+        return ()
+    above = SMPL22.parents[SMPL22.index(joint)]
+    while above >= 0 and SMPL22.names[above] not in found:
+        above = SMPL22.parents[above]
+    stop = file.names.index(found[SMPL22.names[above]]) if above >= 0 else -1
+    chain, at = [name], file.parents[file.names.index(name)]
+    while at >= 0 and at != stop:
+        chain.insert(0, file.names[at])
+        at = file.parents[at]
+    # The root's ancestors are added by whoever multiplies; a parent off the path counts as none.
+    return tuple(chain) if above >= 0 and at == stop else (name,)
 
 
 def _match_side(file: BvhFile, side: str, plain: dict[str, str], found: dict[str, str]) -> None:

@@ -142,10 +142,8 @@ class TakeSignals:
 
 def take_signals(positions: Array) -> TakeSignals:
     """Signals of positions ``(2, t, 22, 3)``: metres, y-up, 30 fps."""
-    left = sum(
-        positions[:, :, SMPL22.index(f"left_{j}")] - positions[:, :, SMPL22.index(f"right_{j}")]
-        for j in ("hip", "shoulder")
-    )
+    sides = [list(SMPL22.indices(f"{side}_hip", f"{side}_shoulder")) for side in ("left", "right")]
+    left = (positions[:, :, sides[0]] - positions[:, :, sides[1]]).sum(axis=2)
     # left x up = forward
     facing = np.stack([-left[..., 2], left[..., 0]], axis=-1)
     facing = facing / np.maximum(np.linalg.norm(facing, axis=-1, keepdims=True), 1e-6)

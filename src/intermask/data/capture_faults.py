@@ -60,9 +60,8 @@ def faulty_frames(positions: Array, root_rotations: Array, fps: float) -> NDArra
     bad = np.zeros(len(positions), dtype=bool)
     if len(positions) < 3:
         return bad
-    turns = np.degrees(
-        geodesic_angle(torch.from_numpy(root_rotations[1:]), torch.from_numpy(root_rotations[:-1]))
-    ).numpy()
+    root = torch.from_numpy(root_rotations)
+    turns = torch.rad2deg(geodesic_angle(root[1:], root[:-1])).numpy()
     bad[1:] |= turns > ROOT_TURN_LIMIT_DEG * ratio
     second = positions[2:] - 2 * positions[1:-1] + positions[:-2]
     jumps = np.linalg.norm(second, axis=-1).max(axis=-1)
