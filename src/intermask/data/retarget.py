@@ -43,6 +43,8 @@ _MAX_SHIFT = 0.15
 """Metres a hand, a foot or a trunk may be moved away from the scaled source."""
 _FOOT_HEIGHT = 0.02
 """Metres of the foot joint above the floor when it bears weight."""
+_KNEE_HEIGHT = 0.05
+"""Metres above the floor of a knee or elbow that rests on it."""
 _SOFT_REACH = 0.015
 """Share of a limb's length over which it eases into being straight."""
 
@@ -78,7 +80,8 @@ class Retargeted:
         limb_error_after_mm: the same for this result.
         contact_pairs: number of (frame, joint, joint) pairs measured.
         limb_pairs: number of those with a hand or foot.
-        peak_acceleration_source: 99.9th percentile of joint acceleration in the scaled source, m/s².
+        peak_acceleration_source: 99.9th percentile of joint acceleration in the scaled source,
+            m/s².
         peak_acceleration: the same for this result; far above the source means pops.
     """
 
@@ -151,7 +154,7 @@ def _checked(
     positions: Tensor, root_rotations: Tensor | None, rotations: Tensor | None
 ) -> tuple[Tensor, Tensor | None, Tensor | None]:
     joints = SMPL22.joint_count
-    if positions.ndim != 4 or positions.shape[0] not in (1, 2) or positions.shape[2:] != (joints, 3):
+    if positions.ndim != 4 or len(positions) not in (1, 2) or positions.shape[2:] != (joints, 3):
         raise UserError(
             f"retarget needs positions of shape (1 or 2 people, frames, {joints}, 3), "
             f"got {tuple(positions.shape)}"
@@ -191,7 +194,9 @@ def _source_rest(
 
 def _standing_leg(rest: Tensor) -> float:
     """Metres from hip joint to sole joint of a body that stands upright."""
-    legs = [rest[[knee, ankle]].norm(dim=-1).sum() - rest[foot, 1] for _, knee, ankle, foot in _LEGS]
+    legs = [
+        rest[[knee, ankle]].norm(dim=-1).sum() - rest[foot, 1] for _, knee, ankle, foot in _LEGS
+    ]
     return float(sum(legs) / len(legs))
 
 
@@ -230,6 +235,9 @@ class _Solver:
                 wanted = _limited(self._end_shift(joint, delta, trunk), _MAX_SHIFT)
                 shift[joint] = shift[joint] + damping * (self._smooth(wanted) - shift[joint])
             pose = self._limbs(trunk, shift)
+        lengths = self.rest.norm(dim=-1)
+        for _ in range(2):
+            pose = calm_limbs(pose, lengths, self.fps, self.scene)
         return pose
 
     @staticmethod
@@ -315,8 +323,9 @@ class _Solver:
         trunk = self.shape[:, :, list(_TRUNK), 1] + root[:, :, None, 1]
         allowed = torch.minimum(self.scene[:, :, list(_TRUNK), 1], root.new_tensor(0.08))
         lift = (allowed - trunk).amax(2).clamp_min(0.0)
+        lift = functional.max_pool1d(lift, 7, stride=1, padding=3)
         up = root.new_tensor((0.0, 1.0, 0.0))
-        return root + self._smooth(lift[..., None] * up)
+        return root + self._smooth(lift[..., None] * up, seconds=0.1)
 
     def _limbs(self, trunk: Tensor, shift: dict[int, Tensor]) -> Tensor:
         """Bend arms and legs of the pose (p, t, 22, 3) to their shifted ends."""
@@ -338,7 +347,9 @@ class _Solver:
                 target = target + lift[..., None] * target.new_tensor((0.0, 1.0, 0.0))
             pole = _bend(self.scene[:, :, start], self.scene[:, :, middle], self.scene[:, :, end])
             lengths = [float(self.rest[joint].norm()) for joint in (middle, end)]
-            knee, tip = two_bone(trunk[:, :, start], target, pole + hint, *lengths)
+            knee, tip = two_bone(trunk[:, :, start], target, self._smooth(pole + hint), *lengths)
+            resting = self.scene[:, :, middle]
+            knee, tip = _on_floor(trunk[:, :, start], knee, tip, resting, *lengths)
             pose[:, :, middle], pose[:, :, end] = knee, tip
             if bone is not None:
                 pose[:, :, chain[3]] = tip + bone
@@ -347,6 +358,42 @@ class _Solver:
     def _smooth(self, values: Tensor, seconds: float = 0.05) -> Tensor:
         """Gaussian in time over dimension 1; ``seconds`` is its standard deviation."""
         return smooth_in_time(values, seconds * self.fps)
+
+
+def calm_limbs(
+    pose: Tensor, lengths: Tensor, fps: float, reference: Tensor | None = None
+) -> Tensor:
+    """Limbs of a pose (p, t, 22, 3) without pops; bones keep the ``lengths`` (22).
+
+    Where a limb accelerates far more than the ``reference`` (the same shape; without one, than
+    people do), the directions of its bones are smoothed over some frames. The rest stays.
+    """
+    if pose.shape[1] < 3:
+        return pose
+    smoothing = 0.1 * fps
+    calm = pose.clone()
+    for chain in _ARMS + _LEGS:
+        joints = list(chain[1:])
+        excess = _acceleration(pose[:, :, joints], fps)
+        if reference is None:
+            excess = excess - 40.0
+        else:
+            usual = _acceleration(reference[:, :, joints], fps)
+            excess = excess - 1.5 * functional.max_pool1d(usual, 9, stride=1, padding=4)
+        mask = _ramp(functional.max_pool1d(excess, 11, stride=1, padding=5), 20.0, 50.0)
+        mask = smooth_in_time(mask[..., None], 0.05 * fps)
+        for parent, child in zip(chain, chain[1:], strict=False):
+            bone = pose[:, :, child] - pose[:, :, parent]
+            eased = functional.normalize(bone.lerp(smooth_in_time(bone, smoothing), mask), dim=-1)
+            calm[:, :, child] = calm[:, :, parent] + lengths[child] * eased
+    return calm
+
+
+def _acceleration(positions: Tensor, fps: float) -> Tensor:
+    """(p, t) largest acceleration (m/s²) among joints (p, t, j, 3); the ends repeat."""
+    second = positions[:, 2:] - 2 * positions[:, 1:-1] + positions[:, :-2]
+    size = second.norm(dim=-1).amax(-1) * fps**2
+    return functional.pad(size[:, None], (1, 1), mode="replicate")[:, 0]
 
 
 def two_bone(
@@ -372,6 +419,35 @@ def two_bone(
     sideways = (upper**2 - forward**2).clamp_min(0.0).sqrt()
     middle = start + forward[..., None] * along + sideways[..., None] * across
     return middle, start + distance[..., None] * along
+
+
+def _on_floor(
+    start: Tensor, middle: Tensor, end: Tensor, source: Tensor, upper: float, lower: float
+) -> tuple[Tensor, Tensor]:
+    """Keep knees and elbows (p, t, 3) that rest on the floor where they rest in the ``source``.
+
+    Near the floor the middle joint gives up its part in reaching for the end: it turns towards its
+    own place in the source, never below it, and the end follows with the last bone.
+    """
+    resting = _ramp(source[..., 1], 0.16, 0.08)[..., None]
+    lowest = source[..., 1].clamp(_FOOT_HEIGHT, _KNEE_HEIGHT)
+    towards = functional.normalize(source - start, dim=-1) * upper
+    out = functional.normalize((middle - start).lerp(towards, resting), dim=-1) * upper
+    middle = turned_up(start, start + out, lowest)
+    return middle, middle + lower * functional.normalize(end - middle, dim=-1)
+
+
+def turned_up(start: Tensor, end: Tensor, lowest: Tensor) -> Tensor:
+    """Ends (..., 3) of bones turned upwards about their start until none is below ``lowest``."""
+    bone = end - start
+    length = bone.norm(dim=-1)
+    rise = torch.maximum(bone[..., 1], lowest - start[..., 1])
+    rise = torch.minimum(rise, 0.99 * length)
+    level = bone * bone.new_tensor((1.0, 0.0, 1.0))
+    width = (length**2 - rise**2).clamp_min(0.0).sqrt()[..., None]
+    level = functional.normalize(level, dim=-1) * width
+    raised = start + level + rise[..., None] * bone.new_tensor((0.0, 1.0, 0.0))
+    return torch.where((end[..., 1] < lowest)[..., None], raised, end)
 
 
 def smooth_in_time(values: Tensor, deviation: float) -> Tensor:
