@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from intermask.data.bvh_file import JointMapping, bvh_joints, parse_bvh
+from intermask.data.bvh import JointMapping, bvh_joints, parse_bvh
 from intermask.export.bvh import euler_angles, write_bvh
 from intermask.geometry import axis_angle_to_matrix
 from intermask.motion import Motion

@@ -17,17 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from intermask.data.bvh_file import (
-    Array,
-    BvhFile,
-    BvhPose,
-    JointMapping,
-    SmplJoints,
-    bvh_joints,
-    bvh_pose,
-    parse_bvh,
-    resolve_mapping,
-)
+from intermask.data.bvh_file import Array, BvhFile, parse_bvh
+from intermask.data.bvh_joints import BvhPose, SmplJoints, bvh_joints, bvh_pose
+from intermask.data.bvh_mapping import JointMapping, resolve_mapping
 from intermask.data.captions import CaptionStyle, captions_of_clips
 from intermask.data.capture_faults import (
     CaptureFaults,

@@ -16,7 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from intermask.data.bvh import floor_height
-from intermask.data.bvh_file import Array, rest_corrections
+from intermask.data.bvh_file import Array
+from intermask.data.bvh_joints import rest_corrections
 from intermask.data.capture_faults import (
     faulty_frames,
     resample_positions,
