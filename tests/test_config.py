@@ -56,7 +56,7 @@ def test_whole_numbers_may_stand_for_fractions() -> None:
     ("values", "message"),
     [
         ({"windw": 3}, r"unknown setting windw; did you mean window\?"),
-        ({"optimiser": {"batchsize": 3}}, r"optimiser\.batchsize; did you mean optimiser\.batch_size"),
+        ({"optimiser": {"batchsize": 3}}, r"\.batchsize; did you mean optimiser\.batch_size"),
         ({"zzz": 3}, "unknown setting zzz; keys: floor, losses"),
         ({"window": "many"}, "window is 'many'; expected int"),
         ({"window": 3.5}, "window is 3.5; expected int"),

@@ -6,11 +6,11 @@ import math
 
 import pytest
 import torch
-from golden_files import golden, largest_error
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
+from golden_files import golden, largest_error
 from intermask import geometry
 from intermask.skeleton import MEAN_ADULT_OFFSETS, rest_positions
 
@@ -116,6 +116,15 @@ def test_rotation_between_turns_one_to_the_other(
 def test_facing_backwards_turns_about_the_vertical() -> None:
     turn = geometry.rotation_between(torch.tensor((0.0, 0.0, 1.0)), torch.tensor((0.0, 0.0, -1.0)))
     assert (turn @ torch.tensor((0.0, 1.0, 0.0))).tolist() == pytest.approx([0.0, 1.0, 0.0])
+
+
+def test_facing_almost_backwards_is_turned_as_precisely_as_any_other() -> None:
+    angles = math.pi - torch.logspace(-6, 0, 60, dtype=torch.float64)
+    facing = torch.stack((angles.sin(), torch.zeros(60), angles.cos()), -1)
+    ahead = torch.tensor((0.0, 0.0, 1.0))
+    turn = geometry.quaternion_between(facing.float(), ahead)
+    turned_facing = geometry.quaternion_rotate(turn, facing.float())
+    assert largest_error(turned_facing, ahead.expand(60, 3)) < 5e-7
 
 
 def test_the_geodesic_angle_is_the_angle_between_rotations() -> None:

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from golden_files import largest_error
-from walking import walking_pair
 
+from golden_files import largest_error
 from intermask.errors import UserError
 from intermask.kinematics import bone_offsets, forward_kinematics
 from intermask.motion import Motion
 from intermask.skeleton import SMPL22
+from walking import walking_pair
 
 
 @pytest.fixture(scope="module")

@@ -44,20 +44,22 @@ def quaternion_between(v0: Tensor, v1: Tensor) -> Tensor:
     """Unit quaternion (..., 4), w first, that turns ``v0`` (..., 3) to ``v1`` the short way.
 
     Opposite vectors have no single short way: the half-turn about y is taken when they are
-    horizontal (facing exactly backwards), about an orthogonal axis otherwise.
+    horizontal (facing exactly backwards), about an orthogonal axis otherwise. A zero vector turns
+    nothing.
     """
-    v0, v1 = torch.broadcast_tensors(v0, v1)
-    lengths = ((v0 * v0).sum(-1, keepdim=True) * (v1 * v1).sum(-1, keepdim=True)).sqrt()
-    w = lengths + (v0 * v1).sum(-1, keepdim=True)
-    q = torch.cat((w, torch.linalg.cross(v0, v1)), -1)
-    opposite = q.norm(dim=-1, keepdim=True) < 1e-6 * lengths.clamp_min(1e-12)
+    normalize = torch.nn.functional.normalize
+    v0, v1 = torch.broadcast_tensors(normalize(v0, dim=-1), normalize(v1, dim=-1))
+    cross = torch.linalg.cross(v0, v1)
+    sine, cosine = cross.norm(dim=-1, keepdim=True), (v0 * v1).sum(-1, keepdim=True)
+    # From the half angle: the shorter form (|v0||v1| + v0.v1, v0 x v1) loses all digits in float32
+    # where the vectors are nearly opposite, and people who face backwards are common.
+    half = torch.atan2(sine, cosine) / 2
     up = v0.new_tensor((0.0, 1.0, 0.0)).expand_as(v0)
     side = v0.new_tensor((1.0, 0.0, 0.0)).expand_as(v0)
-    axis = torch.where((v0[..., 1:2].abs() < 1e-6 * v0.norm(dim=-1, keepdim=True)), up,
-                       torch.linalg.cross(v0, side))
-    fallback = torch.cat((torch.zeros_like(w), axis), -1)
-    q = torch.where(opposite, fallback, q)
-    return q / q.norm(dim=-1, keepdim=True)
+    orthogonal = torch.where(v0[..., 1:2].abs() < 1e-6, up, torch.linalg.cross(v0, side))
+    opposite = (cosine < 0) & (sine < 1e-6)
+    axis = normalize(torch.where(opposite, orthogonal, cross), dim=-1)
+    return torch.cat((half.cos(), half.sin() * axis), -1)
 
 
 def rotation_between(v0: Tensor, v1: Tensor) -> Tensor:

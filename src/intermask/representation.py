@@ -166,7 +166,7 @@ def _canonicalise_person(
 
 
 def assemble_features(positions: Tensor, rotations: Tensor) -> Tensor:
-    """Features (..., t-1, 262) of y-up positions (..., t, 22, 3) and 6D rotations (..., t, 21, 6)."""
+    """Features (..., t-1, 262) of y-up positions (..., t, 22, 3), 6D rotations (..., t, 21, 6)."""
     velocities = positions[..., 1:, :, :] - positions[..., :-1, :, :]
     return torch.cat(
         (

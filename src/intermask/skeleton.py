@@ -43,13 +43,10 @@ class Skeleton:
     @cached_property
     def mirror_order(self) -> tuple[int, ...]:
         """For every joint the index of its counterpart on the other side of the body."""
-        swap = {"left_": "right_", "right_": "left_"}
+        other = {"left": "right", "right": "left"}
         return tuple(
-            next(
-                (self.index(swap[side] + name[len(side) :]) for side in swap if name[: len(side)] == side),
-                own,
-            )
-            for own, name in enumerate(self.names)
+            self.index(f"{other[side]}_{joint}") if side in other else own
+            for own, (side, _, joint) in enumerate(name.partition("_") for name in self.names)
         )
 
 

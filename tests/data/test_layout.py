@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from golden_files import golden, largest_error
-from walking import walking_pair
 
+from golden_files import golden, largest_error
 from intermask import geometry, representation
 from intermask.data.layout import (
     Clip,
@@ -22,6 +21,7 @@ from intermask.data.layout import (
 )
 from intermask.errors import UserError
 from intermask.motion import Motion
+from walking import walking_pair
 
 CAPTIONS = ("Two people walk towards each other.", "Zwei Menschen gehen aufeinander zu — müde.")
 

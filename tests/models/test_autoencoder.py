@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden_files import Golden, golden, largest_error
 
+from golden_files import Golden, golden, largest_error
 from intermask.config import TokenizerConfig
 from intermask.models.autoencoder import MotionAutoencoder, pelvis_to_world, world_to_pelvis
 from intermask.official import tokenizer_key

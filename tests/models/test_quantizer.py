@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from golden_files import golden, largest_error
 
+from golden_files import golden, largest_error
 from intermask.models.quantizer import EMACodebook
 
 

@@ -46,7 +46,7 @@ class Clip:
 
 
 def encode_raw(positions: Tensor, rotations: Tensor) -> NDArray[np.float32]:
-    """Raw array (t, 492) of y-up positions (t, 22, 3) and parent-relative matrices (t, 21, 3, 3)."""
+    """Raw array (t, 492) of y-up positions (t, 22, 3) and rotations (t, 21, 3, 3) to parents."""
     frames = len(positions)
     slots = representation.RAW_POSITIONS
     places = torch.zeros(frames, slots, 3)
@@ -174,7 +174,9 @@ class InterHumanFolder:
             raise UserError(f"{path}: {error}") from error
         if not bool(torch.isfinite(loaded).all()):
             bad = int((~torch.isfinite(loaded)).any(1).sum())
-            raise UserError(f"{path} holds NaN or infinite numbers in {bad} of {len(loaded)} frames")
+            raise UserError(
+                f"{path} holds NaN or infinite numbers in {bad} of {len(loaded)} frames"
+            )
         return loaded
 
 
