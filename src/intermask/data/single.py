@@ -34,7 +34,6 @@ from intermask.motion import FPS
 from intermask.skeleton import FEET, SMPL22, rest_positions
 
 MINIMUM_FRAMES = 32
-LONGEST_STEP_M = 0.35  # a joint that goes further from frame to frame at 30 fps has jumped
 FAULT_MARGIN_FRAMES = 2
 AIRBORNE_M = 0.35  # nobody jumps with both feet this high for longer than AIRBORNE_S
 AIRBORNE_S = 0.6
@@ -170,17 +169,10 @@ def _rebased(positions: Array, rotations: Array) -> Array:
 
 
 def _faulty(person: _Person) -> NDArray[np.bool_]:
-    """Frames where a joint jumps out and back, or the root flips; fast kicks are none of these."""
-    frames = len(person.positions)
-    identity = np.broadcast_to(np.eye(3), (frames, 3, 3))
+    """Frames where a joint jumps or the root flips (the latter only where rotations are given)."""
+    identity = np.broadcast_to(np.eye(3), (len(person.positions), 3, 3))
     root = identity if person.rotations is None else person.rotations[:, 0]
-    steps = np.linalg.norm(np.diff(person.positions, axis=0), axis=-1).max(axis=-1)
-    jumped = np.zeros(frames, dtype=bool)
-    jumped[1:] |= steps > LONGEST_STEP_M
-    jumped[:-1] |= steps > LONGEST_STEP_M
-    flips = faulty_frames(np.zeros((frames, 1, 3)), np.ascontiguousarray(root), FPS)
-    shaken = faulty_frames(person.positions, np.ascontiguousarray(identity), FPS)
-    return flips | (jumped & shaken)
+    return faulty_frames(person.positions, np.ascontiguousarray(root), FPS)
 
 
 def _off_the_floor(positions: Array) -> NDArray[np.bool_]:
