@@ -18,6 +18,9 @@ from intermask.skeleton import SMPL22
 
 MAX_WORDS = 55
 
+_FALLEN = 0.45
+"""Metres of the pelvis below which somebody who stood has gone down."""
+
 _PELVIS, _NECK = SMPL22.indices("pelvis", "neck")
 _KNEES = SMPL22.indices("left_knee", "right_knee")
 
@@ -32,8 +35,8 @@ _SPELLING: tuple[tuple[str, str], ...] = (
     (r"w/", "with "),
     (r"\bhead ?& ?armpit\b", "head and armpit"),
     (r"\s*[&+]\s*", " and "),
-    (r"¼", "quarter"),
-    (r"¾", "three-quarter"),
+    (r"¼|\b1/4\b", "quarter"),
+    (r"¾|\b3/4\b", "three-quarter"),
     (r"\bto/from\b", "to"),
     (r"\bin/out\b", "in and out"),
     (r"/", "-"),
@@ -69,7 +72,10 @@ _VERBS = frozenset(
     yank""".split()
 )
 _EMPTY = frozenset(("", "new", "stub", "begin", "start", "unidentified pass", "adjust", "continue",
-                    "progress", "completed", "the other", "be", "end"))  # fmt: skip
+                    "progress", "completed", "countered", "uncountered", "be", "end"))  # fmt: skip
+_NOUNS = frozenset(("escape", "sweep", "pass", "throw", "roll", "trip", "takedown"))
+_AUXILIARIES = frozenset(("attempt", "complete", "continue", "counter", "end", "finish", "get", "start",
+                          "switch", "try", "enter", "recover"))  # fmt: skip
 _VAGUE = frozenset(("finish", "topple", "drop", "takedown", "throw", "trip", "land", "complete"))
 
 _TAKEDOWNS: tuple[tuple[str, str], ...] = (
@@ -152,7 +158,7 @@ def posture(positions: Tensor, root_rotation: Tensor) -> str:
     belly_up = float(root_rotation[1, 2])
     height = float(positions[_PELVIS, 1])
     knees = float(positions[list(_KNEES), 1].min())
-    if height > 0.62:
+    if height > 0.62 or (height > 0.48 and knees > 0.25):
         return "standing" if upright > 0.75 else "standing bent over"
     if upright < 0.45 and height < 0.45:
         if belly_up > 0.45:
@@ -191,12 +197,15 @@ def _phrase(step: Step) -> _Said | None:
     head, _, tail = name.partition(" ")
     stem = head.rstrip(",")
     comma = "," if head.endswith(",") else ""
-    if stem == "to":
+    acts = any(word.endswith("s") and not word.endswith("ss") for word in name.split()[:2])
+    if role and acts and stem.lower() not in _VERBS:
+        words = name  # "bottom body locks": conjugated already
+    elif stem == "to":
         words = f"moves to {tail}"
+    elif tail in _NOUNS and stem.lower() not in _AUXILIARIES:
+        words = f"goes for {_article(name)}{name}"  # "shrimp escape" is a thing, not an act
     elif stem.lower() in _VERBS:
-        words = f"{third_person(stem.lower())}{comma} {tail}"
-    elif role and stem.endswith("s") and not stem.endswith("ss"):
-        words = name
+        words = f"{third_person(stem.lower())}{comma} {_and_then(tail)}"
     elif stem.endswith("s") and _stem_of(stem) in _VERBS:
         words = name
     else:
@@ -204,7 +213,7 @@ def _phrase(step: Step) -> _Said | None:
     if name.lower() in _VAGUE:
         words = f"{words} {_means(step.tags)}"
     # A second clause of the name may speak of the other player.
-    words = re.sub(r"\b(?:top|bottom) (?=\w+s\b)", "", words) if role is None else words
+    words = re.sub(r",? (?:top|bottom) (?=\w+s\b)", " and ", words)
     return _Said(subject, re.sub(r"\s+", " ", words).strip(" ,"), step)
 
 
@@ -215,9 +224,18 @@ def _stem_of(verb: str) -> str:
     return ""
 
 
+def _and_then(tail: str) -> str:
+    """The rest of a verb phrase; a second verb after "and" is conjugated too."""
+    return re.sub(
+        r"\band (\w+)",
+        lambda match: f"and {third_person(match[1]) if match[1] in _VERBS else match[1]}",
+        tail,
+    )
+
+
 def _article(noun: str) -> str:
     head = noun.split()[0]
-    if head.lower() in ("a", "an", "the", "no", "far", "near") or noun.endswith(("s", "waza")):
+    if head.lower() in ("a", "an", "the", "no", "far", "near") or re.search(r"([^s]s|waza)$", noun):
         return "the " if head.lower() in ("far", "near") else ""
     return "an " if head[0].lower() in "aeiou" else "a "
 
@@ -227,6 +245,22 @@ def _means(tags: Sequence[str]) -> str:
         if tag in tags:
             return f"with {words}"
     return ""
+
+
+def _takedown(steps: Sequence[Step], positions: Tensor) -> str:
+    """How two standing people got to the ground, from the steps around the fall."""
+    low = positions[:, :, _PELVIS, 1].amin(0) < _FALLEN
+    fall = float(low.float().argmax()) / max(len(low) - 1, 1) * sum(step.seconds for step in steps)
+    passed = 0.0
+    around: list[str] = []
+    for step in steps:
+        if passed <= fall + 0.4 and passed + step.seconds >= fall - 0.8:
+            named = spelled(step.name).lower().replace("-", " ")
+            around += [tag for tag, words in _TAKEDOWNS if words.split(" ", 1)[1].replace("-", " ")
+                       .removesuffix(" takedown") in named]  # fmt: skip
+            around += step.tags
+        passed += step.seconds
+    return _means(around)
 
 
 def _headline(
@@ -241,7 +275,7 @@ def _headline(
     if all(stood) and not any(stands):
         if "guard_pull" in tags or re.search(r"pulls? (full |closed |half )?guard|guard jump", names):
             return "One person pulls guard and the two go down to the floor."
-        means = _means(tags)
+        means = _takedown(steps, positions)
         return f"One person takes the other down to the ground{f' {means}' if means else ''}."
     if all(stood) and any(stands):
         if not all(stands):

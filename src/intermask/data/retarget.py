@@ -31,7 +31,7 @@ from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22
 CONTACT_RADIUS = 0.15
 """Metres (in the scaled source) within which two joints of two people count as a contact."""
 
-_NEAR = 0.30
+_NEAR = 0.22
 """Metres at which a joint of the partner stops pulling a hand or foot."""
 _NEAR_SELF = 0.20
 """The same for the person's own body (a hand on one's own hip)."""
