@@ -31,6 +31,8 @@ class TokenizerConfig:
     """Channels of every convolution, and of a code."""
     codebook_size: int = 1024
     ema_decay: float = 0.99
+    assignment_temperature: float = 0.5
+    """Gumbel noise when training assigns codes (0.5 in the paper); 0 takes the nearest code."""
     residual_depth: int = 2
     dilation_growth: int = 3
     dropout: float = 0.2
@@ -243,6 +245,9 @@ class TokenizerTraining:
     window: int = 64
     """Frames of a training window."""
     window_stride: int = 10
+    quantise_from: int = 0
+    """Step from which latents are quantised. Before it the network is a plain autoencoder, so
+    that the codes start from latents that already mean something; the paper starts at 0."""
     max_frames: int = 300
     """Longer clips are cropped before windows are cut, so that places stay near the origin."""
     floor: FloorRule = "per_person"

@@ -40,8 +40,27 @@ class MotionAutoencoder(nn.Module):
         super().__init__()
         self.config = config
         self.encoder = Encoder(config)
-        self.codebook = EMACodebook(config.codebook_size, config.width, config.ema_decay)
+        self.codebook = EMACodebook(
+            config.codebook_size, config.width, config.ema_decay, config.assignment_temperature
+        )
         self.decoder = Decoder(config)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        """He initialisation, residual branches silent: signals keep their size at any depth.
+
+        With torch's default each of the plain convolutions shrinks the signal about 2.4 times
+        (fan-in uniform, then ReLU), and a deep stack starts by predicting the mean for hundreds
+        of steps.
+        """
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        for module in self.modules():
+            if isinstance(module, ResidualBlock):
+                nn.init.zeros_(module.mix.weight)
 
     @property
     def stride(self) -> int:
@@ -72,6 +91,10 @@ class MotionAutoencoder(nn.Module):
         return AutoencoderOutput(
             reconstruction, tokens, quantised.commitment, quantised.perplexity
         )
+
+    def reconstruct_unquantised(self, grid: Tensor) -> Tensor:
+        """What encoder and decoder alone make of joint grids (b, t, j, d)."""
+        return self.decode_latent(self.encode(grid))
 
     def encode(self, grid: Tensor) -> Tensor:
         """Latents (b, c, s, n) before quantisation.

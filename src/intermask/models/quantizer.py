@@ -34,7 +34,7 @@ class EMACodebook(nn.Module):
         size: number of codes, k.
         width: channels of a code, c.
         decay: of the running counts and sums.
-        temperature: of the Gumbel noise that training adds when it assigns codes.
+        temperature: of the Gumbel noise that training adds when it assigns codes; 0 adds none.
     """
 
     codebook: Tensor
@@ -92,6 +92,8 @@ class EMACodebook(nn.Module):
 
     def assign_noisily(self, latents: Tensor, generator: torch.Generator | None) -> Tensor:
         """Index (m,) drawn near the nearest code: Gumbel noise on minus the distance."""
+        if self.temperature == 0:
+            return self.assign(latents)
         scores = -self.distances(latents)
         waiting = torch.empty_like(scores).exponential_(generator=generator)
         return (scores / self.temperature - waiting.log()).argmax(1)

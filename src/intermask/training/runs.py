@@ -1,0 +1,291 @@
+"""A training run: one folder that later commands take as their only handle.
+
+```
+RUN/config.json                stage, full configuration, data folders, tokenizer run
+RUN/normaliser.safetensors     mean and std of the features
+RUN/tokenizer.pt               stage 2 only: the frozen tokenizer and its configuration
+RUN/durations.json             stage 2 only: median clip length by training caption
+RUN/last.pt, RUN/best.pt       checkpoints
+RUN/metrics.jsonl, RUN/tensorboard/
+```
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from intermask import __version__
+from intermask.bundle import Model, build, is_bundle, load_bundle, load_exactly
+from intermask.config import (
+    SCHEMA_VERSION,
+    ModelConfig,
+    TokenizerTraining,
+    TransformerTraining,
+    from_dict,
+    to_dict,
+)
+from intermask.data.batching import Source, SourceClips, read_split
+from intermask.errors import UserError
+from intermask.files import atomic_path
+from intermask.models.autoencoder import MotionAutoencoder
+from intermask.motion import FPS
+from intermask.representation import Normaliser
+from intermask.text import load_text_encoder
+from intermask.training import checkpoint
+from intermask.training.tokenizer_stage import TokenizerStage, training_statistics
+from intermask.training.transformer_stage import TransformerStage
+
+CONFIG = "config.json"
+StageName = Literal["tokenizer", "transformer"]
+_CONFIGURATIONS = {"tokenizer": TokenizerTraining, "transformer": TransformerTraining}
+
+
+def read_run(folder: Path) -> dict[str, Any]:
+    """The checked ``config.json`` of a run.
+
+    Raises:
+        UserError: the folder is not a training run.
+    """
+    path = folder / CONFIG
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{folder} is not a training run: {CONFIG} is missing") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    if not isinstance(content, dict) or content.get("kind") != "intermask-run":
+        raise UserError(f"{folder} is not a training run: {CONFIG} was written by something else")
+    return content
+
+
+def prepare_tokenizer(
+    folder: Path,
+    training: TokenizerTraining,
+    data: Sequence[Source],
+    device: torch.device,
+    *,
+    resume: bool,
+) -> TokenizerStage:
+    """Stage 1 with its data, in a new run folder or in that of a run to resume."""
+    train, validation = _read_data(data)
+    if resume:
+        _check_unchanged(folder, "tokenizer", training)
+        normaliser = _load_normaliser(folder)
+    else:
+        normaliser = training_statistics(train, training)
+        _start(folder, "tokenizer", training, data)
+        _save_normaliser(folder, normaliser)
+    return TokenizerStage(training, train, validation, normaliser, device)
+
+
+def prepare_transformer(
+    folder: Path,
+    training: TransformerTraining,
+    data: Sequence[Source],
+    tokenizer_from: Path,
+    device: torch.device,
+    *,
+    resume: bool,
+    text_source: Path | None = None,
+) -> TransformerStage:
+    """Stage 2 with its data and a frozen tokenizer, in a new run folder or a resumed one.
+
+    Args:
+        tokenizer_from: a tokenizer run, a transformer run or a bundle. Its weights are copied
+            into the run, which then needs nothing else.
+    """
+    train, validation = _read_data(data)
+    if resume:
+        _check_unchanged(folder, "transformer", training)
+        frozen = load_tokenizer(folder)
+    else:
+        frozen = load_tokenizer(tokenizer_from)
+        _check_codes(training, frozen.autoencoder)
+        _start(
+            folder,
+            "transformer",
+            training,
+            data,
+            tokenizer={
+                "model": to_dict(frozen.autoencoder.config),
+                "floor": frozen.floor,
+                "from": tokenizer_from.name,
+            },
+        )
+        _save_normaliser(folder, frozen.normaliser)
+        checkpoint.save(folder / "tokenizer.pt", {"model": frozen.autoencoder.state_dict()})
+        _write_json(folder / "durations.json", caption_durations(train))
+    return TransformerStage(
+        training,
+        frozen.autoencoder,
+        frozen.normaliser,
+        frozen.floor,
+        load_text_encoder(training.text.encoder, text_source),
+        train,
+        validation,
+        device,
+    )
+
+
+class FrozenTokenizer:
+    """A trained tokenizer with all that its users must share: statistics and floor rule."""
+
+    def __init__(self, autoencoder: MotionAutoencoder, normaliser: Normaliser, floor: Any) -> None:
+        self.autoencoder, self.normaliser, self.floor = autoencoder.eval(), normaliser, floor
+
+
+def load_tokenizer(folder: Path) -> FrozenTokenizer:
+    """The tokenizer of a tokenizer run (its best checkpoint), a transformer run or a bundle."""
+    if is_bundle(folder):
+        model = load_bundle(folder)
+        return FrozenTokenizer(model.tokenizer, model.normaliser, model.config.floor)
+    content = read_run(folder)
+    if content["stage"] == "tokenizer":
+        training = from_dict(TokenizerTraining, content["training"])
+        config, floor, weights = training.model, training.floor, _best_or_last(folder)
+    else:
+        from intermask.config import TokenizerConfig
+
+        config = from_dict(TokenizerConfig, content["tokenizer"]["model"])
+        floor, weights = content["tokenizer"]["floor"], folder / "tokenizer.pt"
+    autoencoder = MotionAutoencoder(config)
+    load_exactly(autoencoder, checkpoint.load(weights)["model"], str(weights))
+    return FrozenTokenizer(autoencoder, _load_normaliser(folder), floor)
+
+
+def load_model(folder: Path) -> Model:
+    """A whole model from a bundle or from a transformer run (its best checkpoint).
+
+    Raises:
+        UserError: the folder is neither.
+    """
+    if not folder.is_dir():
+        raise UserError(
+            f"there is no model {str(folder)!r}: expected a bundle or a transformer run, a folder"
+        )
+    if is_bundle(folder):
+        return load_bundle(folder)
+    content = read_run(folder)
+    if content["stage"] != "transformer":
+        raise UserError(
+            f"{folder} is a tokenizer run and cannot generate; train a transformer on it: "
+            f"intermask train transformer --tokenizer {folder} --data DIR -o RUN"
+        )
+    training = from_dict(TransformerTraining, content["training"])
+    frozen = load_tokenizer(folder)
+    config = ModelConfig(
+        name=folder.resolve().name,
+        tokenizer=frozen.autoencoder.config,
+        transformer=training.model,
+        text=training.text,
+        sampling=training.sampling,
+        floor=frozen.floor,
+        max_frames=training.max_frames,
+    )
+    model = build(config, frozen.normaliser)
+    model.tokenizer.load_state_dict(frozen.autoencoder.state_dict())
+    weights = checkpoint.load(_best_or_last(folder))
+    load_exactly(model.parts()["transformer"], weights["model"], str(folder))
+    model.provenance = {
+        "trained_on": content["data"],
+        "steps": weights["step"],
+        "tokenizer": content["tokenizer"]["from"],
+        "intermask_version": content["intermask_version"],
+    }
+    durations = folder / "durations.json"
+    if durations.is_file():
+        model.durations = json.loads(durations.read_text("utf-8"))
+    return model
+
+
+def caption_durations(sources: Sequence[SourceClips]) -> dict[str, float]:
+    """Median length in seconds of the training clips that carry each caption."""
+    lengths: dict[str, list[float]] = defaultdict(list)
+    for each in sources:
+        for clip in each.clips:
+            for caption in clip.captions:
+                lengths[caption].append(clip.loaded.shape[1] / FPS)
+    return {caption: round(statistics.median(values), 2) for caption, values in lengths.items()}
+
+
+def _read_data(data: Sequence[Source]) -> tuple[list[SourceClips], list[SourceClips]]:
+    return [read_split(each, "train") for each in data], [read_split(each, "val") for each in data]
+
+
+def _start(folder: Path, stage: StageName, training: Any, data: Sequence[Source], **more: Any) -> None:
+    if (folder / CONFIG).exists():
+        raise UserError(
+            f"{folder} holds a training run already; go on with --resume or choose a new folder"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    content = {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "intermask-run",
+        "stage": stage,
+        "intermask_version": __version__,
+        "training": to_dict(training),
+        "data": [{"name": each.root.resolve().name, "share": each.share} for each in data],
+        **more,
+    }
+    _write_json(folder / CONFIG, content)
+
+
+def _check_unchanged(folder: Path, stage: StageName, training: Any) -> None:
+    content = read_run(folder)
+    if content["stage"] != stage:
+        raise UserError(f"{folder} is a {content['stage']} run; it cannot be resumed as a {stage}")
+    before = from_dict(_CONFIGURATIONS[stage], content["training"])
+    if before != training:
+        raise UserError(
+            f"{folder} was trained with other settings than those given; resume with the same "
+            "ones, or start a new run"
+        )
+
+
+def saved_training(folder: Path, stage: StageName) -> Any:
+    """The configuration that a run was started with."""
+    return from_dict(_CONFIGURATIONS[stage], read_run(folder)["training"])
+
+
+def _check_codes(training: TransformerTraining, autoencoder: MotionAutoencoder) -> None:
+    pairs = (
+        ("codebook_size", autoencoder.config.codebook_size, training.model.codebook_size),
+        ("rows", autoencoder.rows, training.model.rows),
+    )
+    for name, theirs, ours in pairs:
+        if theirs != ours:
+            raise UserError(
+                f"the tokenizer has {name} {theirs}, the transformer's configuration {ours}; "
+                f"set model.{name}={theirs}"
+            )
+
+
+def _best_or_last(folder: Path) -> Path:
+    best = folder / checkpoint.BEST
+    return best if best.is_file() else folder / checkpoint.LAST
+
+
+def _save_normaliser(folder: Path, normaliser: Normaliser) -> None:
+    with atomic_path(folder / "normaliser.safetensors") as temporary:
+        save_file({k: v.cpu() for k, v in normaliser.state_dict().items()}, temporary)
+
+
+def _load_normaliser(folder: Path) -> Normaliser:
+    path = folder / "normaliser.safetensors"
+    if not path.is_file():
+        raise UserError(f"{path} is missing; the run is not complete")
+    statistics_ = load_file(path)
+    return Normaliser(statistics_["mean"], statistics_["std"])
+
+
+def _write_json(path: Path, content: Any) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")
