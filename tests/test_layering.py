@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": set(),
     "skeleton": set(),
     "files": {"errors"},
+    "devices": {"errors"},
     "geometry": {"skeleton"},
     "kinematics": {"geometry", "skeleton"},
     "smplx": {"errors", "geometry", "skeleton"},
@@ -38,16 +39,17 @@ MAY_IMPORT: dict[str, set[str]] = {
     # A trained model, its files and its use.
     "bundle": {"models", "text", "representation", *FOUNDATION},
     "official": {"bundle", "models", "text", "representation", *FOUNDATION},
-    "generation": {
-        "bundle", "models", "masking", "text", "representation", "motion", *FOUNDATION,
-    },
     "training": {
-        "bundle", "data", "models", "masking", "motion", "representation", "smplx", "text",
-        *FOUNDATION,
+        "bundle", "data", "devices", "models", "masking", "motion", "representation", "smplx",
+        "text", *FOUNDATION,
+    },
+    "generation": {
+        "bundle", "devices", "models", "masking", "text", "representation", "motion",
+        "training.runs", *FOUNDATION,  # a training run is a model that can be asked
     },
     # The command line sees everything, and nobody sees it.
     "cli": {
-        "bundle", "data", "export", "generation", "models", "motion", "official",
+        "bundle", "data", "devices", "export", "generation", "models", "motion", "official",
         "representation", "text", "training", *FOUNDATION,
     },
     "__main__": {"cli"},

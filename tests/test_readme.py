@@ -51,7 +51,6 @@ def parse(command: Any, arguments: list[str], name: str = "intermask") -> dict[s
 @pytest.mark.parametrize("arguments", intermask_commands(), ids=" ".join)
 def test_every_command_exists_with_its_options(arguments: list[str]) -> None:
     import typer
-
     from intermask.cli import app
 
     parse(typer.main.get_command(app), arguments)
@@ -119,7 +118,8 @@ def test_constraints_pin_torch_and_every_direct_dependency() -> None:
     pinned = dict(re.findall(r"^([\w.-]+)==(\S+)$", text, flags=re.MULTILINE))
     assert pinned["torch"] == "2.13.0"
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
-    wanted = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    extras = project["optional-dependencies"].values()
+    wanted = [*project["dependencies"], *(name for extra in extras for name in extra)]
     names = {re.split(r"[\[<>=~! ]", requirement)[0] for requirement in wanted} - {"intermask"}
     assert names <= set(pinned)
 
