@@ -47,20 +47,22 @@ class MotionAutoencoder(nn.Module):
         self._initialise()
 
     def _initialise(self) -> None:
-        """He initialisation, residual branches silent: signals keep their size at any depth.
+        """Signals keep their size at any depth, residual branches start silent, outputs small.
 
-        With torch's default each of the plain convolutions shrinks the signal about 2.4 times
-        (fan-in uniform, then ReLU), and a deep stack starts by predicting the mean for hundreds
-        of steps.
+        With torch's default every plain convolution shrinks the signal, and a deep stack starts
+        by predicting the mean for hundreds of steps; outputs that start large cost as many.
         """
         for module in self.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
         for module in self.modules():
             if isinstance(module, ResidualBlock):
                 nn.init.zeros_(module.mix.weight)
+        with torch.no_grad():
+            for parameter in self.decoder.leave.parameters():
+                parameter.mul_(0.3)
 
     @property
     def stride(self) -> int:
