@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,11 +23,13 @@ from intermask.config import OptimiserConfig, RunConfig
 from intermask.errors import UserError
 from intermask.training import checkpoint
 
+Network = TypeVar("Network", bound=nn.Module)
 
-class Stage(Protocol):
+
+class Stage(Protocol[Network]):
     """One of the two trainings, as the loop sees it."""
 
-    model: nn.Module
+    model: Network
     """All trained weights and buffers."""
     best_metric: str
     """Name of the validation number by which the best checkpoint is chosen; lower is better."""
@@ -36,7 +38,7 @@ class Stage(Protocol):
         """Named losses of the batch of a step; ``loss`` is the one to minimise."""
         ...
 
-    def validate(self, model: nn.Module) -> dict[str, float]:
+    def validate(self, model: Network) -> dict[str, float]:
         """Named numbers of the validation data for these weights; always the same for them."""
         ...
 
@@ -68,7 +70,7 @@ def learning_rate(step: int, config: OptimiserConfig) -> float:
 
 
 def fit(
-    stage: Stage,
+    stage: Stage[Any],
     optimiser_config: OptimiserConfig,
     run_config: RunConfig,
     folder: Path,
@@ -154,7 +156,7 @@ def fit(
 
 
 def train_step(
-    stage: Stage,
+    stage: Stage[Any],
     optimiser: torch.optim.Optimizer,
     config: OptimiserConfig,
     run_config: RunConfig,
@@ -184,10 +186,10 @@ def train_step(
 def _move_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
     """Exponential moving average of weights; buffers are copied. Early steps count for more."""
     decay = min(decay, (1 + step) / (10 + step))
-    for kept, current in zip(average.parameters(), model.parameters(), strict=True):
-        kept.lerp_(current, 1 - decay)
-    for kept, current in zip(average.buffers(), model.buffers(), strict=True):
-        kept.copy_(current)
+    for weight, current in zip(average.parameters(), model.parameters(), strict=True):
+        weight.lerp_(current, 1 - decay)
+    for buffer, now in zip(average.buffers(), model.buffers(), strict=True):
+        buffer.copy_(now)
 
 
 class RunLog:

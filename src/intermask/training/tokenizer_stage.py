@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from intermask.config import TokenizerTraining
 from intermask.data.batching import (
@@ -53,7 +53,7 @@ class TokenizerStage:
         self.normaliser = normaliser.to(device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(training.run.seed)
-            self.model: nn.Module = MotionAutoencoder(training.model).to(device)
+            self.model = MotionAutoencoder(training.model).to(device)
         self.sampler = WindowSampler(
             train,
             training.window,
@@ -93,7 +93,7 @@ class TokenizerStage:
         return {"loss": loss, **terms, **use}
 
     @torch.inference_mode()
-    def validate(self, model: nn.Module) -> dict[str, float]:
+    def validate(self, model: MotionAutoencoder) -> dict[str, float]:
         """Reconstruction error of held-out clips in millimetres, by source and over all."""
         model.eval()
         metrics: dict[str, float] = {}
@@ -107,7 +107,10 @@ class TokenizerStage:
 
 
 def reconstruction_error(
-    model: nn.Module, normaliser: Normaliser, clips: SourceClips, training: TokenizerTraining
+    model: MotionAutoencoder,
+    normaliser: Normaliser,
+    clips: SourceClips,
+    training: TokenizerTraining,
 ) -> dict[str, float]:
     """Mean joint error of whole clips, in the world and relative to the pelvis, in millimetres."""
     world, local, frames = 0.0, 0.0, 0

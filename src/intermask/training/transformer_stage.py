@@ -77,7 +77,7 @@ class TransformerStage:
         self.encoder = encoder.to(device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(training.run.seed)
-            self.model: nn.Module = ConditionalTransformer(training).to(device)
+            self.model = ConditionalTransformer(training).to(device)
         self.train = InteractionSampler(
             train, training.max_frames, tokenizer.stride, floor, training.mirror
         )
@@ -121,7 +121,7 @@ class TransformerStage:
         return logits
 
     @torch.inference_mode()
-    def validate(self, model: nn.Module) -> dict[str, float]:
+    def validate(self, model: ConditionalTransformer) -> dict[str, float]:
         """Cross entropy and accuracy of held-out clips under fixed masks, by mask ratio."""
         model.eval()
         sums = np.zeros((len(VALIDATION_RATIOS), 3))
@@ -187,14 +187,15 @@ class TransformerStage:
     def text(self, captions: Sequence[str]) -> TextFeatures:
         """Frozen text features of captions, from memory where they were met before."""
         new = [caption for caption in dict.fromkeys(captions) if caption not in self._text]
-        if new:
+        for caption in new:
+            # One at a time: in a batch the last bits would depend on its other captions, and a
+            # resumed run meets them in other batches than an undisturbed one.
             with torch.no_grad():
-                encoded = self.encoder.encode(new)
-            for row, caption in enumerate(new):
-                own = encoded.features[row]
-                if encoded.mask is not None:
-                    own = own[: int(encoded.mask[row].sum())]
-                self._text[caption] = (own.to("cpu", torch.float32), int(encoded.ends[row]))
+                encoded = self.encoder.encode([caption])
+            own = encoded.features[0]
+            if encoded.mask is not None:
+                own = own[: int(encoded.mask[0].sum())]
+            self._text[caption] = (own.to("cpu", torch.float32), int(encoded.ends[0]))
         found = [self._text[caption] for caption in captions]
         longest = max(len(features) for features, _ in found)
         features = torch.zeros(len(found), longest, found[0][0].shape[1])
