@@ -69,13 +69,13 @@ _VERBS = frozenset(
     solidify spin spiral sprawl square squeeze stabilize stack stand start stay step stomp
     straighten strike stuff submit sweep swim swing switch take tap thread threaten throw thwart
     tie tip topple trade transition trap trip try turn untangle upa use wiggle withdraw wrap
-    yank""".split()
+    yank""".split()  # noqa: SIM905
 )
 _EMPTY = frozenset(("", "new", "stub", "begin", "start", "unidentified pass", "adjust", "continue",
                     "progress", "completed", "countered", "uncountered", "be", "end"))  # fmt: skip
 _NOUNS = frozenset(("escape", "sweep", "pass", "throw", "roll", "trip", "takedown"))
-_AUXILIARIES = frozenset(("attempt", "complete", "continue", "counter", "end", "finish", "get", "start",
-                          "switch", "try", "enter", "recover"))  # fmt: skip
+_AUXILIARIES = frozenset(("attempt", "complete", "continue", "counter", "end", "enter", "finish",
+                          "get", "recover", "start", "switch", "try"))  # fmt: skip
 _VAGUE = frozenset(("finish", "topple", "drop", "takedown", "throw", "trip", "land", "complete"))
 
 _TAKEDOWNS: tuple[tuple[str, str], ...] = (
@@ -264,7 +264,10 @@ def _takedown(steps: Sequence[Step], positions: Tensor) -> str:
 
 
 def _headline(
-    said: Sequence[_Said], steps: Sequence[Step], positions: Tensor, first: list[str],
+    said: Sequence[_Said],
+    steps: Sequence[Step],
+    positions: Tensor,
+    first: list[str],
     last: list[str],
 ) -> str:
     """The short caption: what happens as a whole."""
@@ -273,7 +276,8 @@ def _headline(
     names = " ".join(spelled(step.name) for step in steps)
     tags = [tag for step in steps for tag in step.tags]
     if all(stood) and not any(stands):
-        if "guard_pull" in tags or re.search(r"pulls? (full |closed |half )?guard|guard jump", names):
+        pulled = re.search(r"pulls? (full |closed |half )?guard|guard jump", names)
+        if "guard_pull" in tags or pulled:
             return "One person pulls guard and the two go down to the floor."
         means = _takedown(steps, positions)
         return f"One person takes the other down to the ground{f' {means}' if means else ''}."
@@ -297,9 +301,8 @@ def _medium(said: Sequence[_Said], first: list[str], last: list[str], headline: 
     end = _both(last, names)
     middle = _chosen(said, 2)
     action = _joined(middle, names) if middle else "they change their grips"
-    return _short_enough(
-        f"Two people are grappling. {_capital(begin)}. Then {action}, and in the end {end}.", headline
-    )
+    text = f"Two people are grappling. {_capital(begin)}. Then {action}, and in the end {end}."
+    return _short_enough(text, headline)
 
 
 def _detailed(said: Sequence[_Said], start: str, end: str) -> str:

@@ -19,6 +19,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from intermask.data.limbs import (
+    ARMS,
+    LEGS,
+    SOFT_REACH,
+    calm_limbs,
+    ramp,
+    smooth_in_time,
+    turned_up,
+    two_bone,
+)
 from intermask.errors import UserError
 from intermask.kinematics import (
     correct_rotations,
@@ -45,21 +55,10 @@ _FOOT_HEIGHT = 0.02
 """Metres of the foot joint above the floor when it bears weight."""
 _KNEE_HEIGHT = 0.05
 """Metres above the floor of a knee or elbow that rests on it."""
-_SOFT_REACH = 0.015
-"""Share of a limb's length over which it eases into being straight."""
-
 _TRUNK = SMPL22.indices(
     "pelvis", "left_hip", "right_hip", "spine1", "spine2", "spine3", "neck", "left_collar",
     "right_collar", "head", "left_shoulder", "right_shoulder",
 )  # fmt: skip
-_LEGS = tuple(
-    SMPL22.indices(*(f"{side}_{joint}" for joint in ("hip", "knee", "ankle", "foot")))
-    for side in ("left", "right")
-)
-_ARMS = tuple(
-    SMPL22.indices(*(f"{side}_{joint}" for joint in ("shoulder", "elbow", "wrist")))
-    for side in ("left", "right")
-)
 _TRUNK_MATCH = {"left_hip": 1.0, "right_hip": 1.0, "spine2": 0.3, "neck": 0.3,
                 "left_shoulder": 0.5, "right_shoulder": 0.5}  # fmt: skip
 
@@ -194,9 +193,7 @@ def _source_rest(
 
 def _standing_leg(rest: Tensor) -> float:
     """Metres from hip joint to sole joint of a body that stands upright."""
-    legs = [
-        rest[[knee, ankle]].norm(dim=-1).sum() - rest[foot, 1] for _, knee, ankle, foot in _LEGS
-    ]
+    legs = [rest[[knee, ankle]].norm(dim=-1).sum() - rest[foot, 1] for _, knee, ankle, foot in LEGS]
     return float(sum(legs) / len(legs))
 
 
@@ -242,7 +239,7 @@ class _Solver:
 
     @staticmethod
     def _ends() -> tuple[int, ...]:
-        return tuple(arm[-1] for arm in _ARMS) + tuple(leg[2] for leg in _LEGS)
+        return tuple(arm[-1] for arm in ARMS) + tuple(leg[2] for leg in LEGS)
 
     def _partner_weights(self) -> Tensor:
         """(p, t, own joint, partner joint) pulls in 0..1 from distances in the scaled source."""
@@ -255,14 +252,14 @@ class _Solver:
     def _planted(self) -> Tensor:
         """(p, t, 2) in 0..1: how much each foot bears on the floor (low and slow)."""
         flags = []
-        for _, _, ankle, foot in _LEGS:
+        for _, _, ankle, foot in LEGS:
             track = self.scene[:, :, [ankle, foot]].mean(2)
             speed = torch.zeros_like(track[..., 0])
             if self.frames > 1:
                 step = (track[:, 1:] - track[:, :-1]).norm(dim=-1) * self.fps
                 speed = functional.pad(step[:, None], (1, 0), mode="replicate")[:, 0]
-            low = _ramp(self.scene[:, :, foot, 1], 0.12, 0.06)
-            flags.append(low * _ramp(speed, 1.0, 0.3))
+            low = ramp(self.scene[:, :, foot, 1], 0.12, 0.06)
+            flags.append(low * ramp(speed, 1.0, 0.3))
         stacked = torch.stack(flags, -1)
         return self._smooth(stacked)
 
@@ -280,7 +277,7 @@ class _Solver:
         near = self.near[:, :, joint]
         total = torch.einsum("ptj,ptjc->ptc", near, delta.flip(0))
         weight = near.sum(-1)
-        arm = next((arm for arm in _ARMS if arm[-1] == joint), None)
+        arm = next((arm for arm in ARMS if arm[-1] == joint), None)
         if arm is not None:
             body = [other for other in range(SMPL22.joint_count) if other not in _own_arm(arm)]
             gap = (self.scene[:, :, body] - self.scene[:, :, joint, None]).norm(dim=-1)
@@ -290,14 +287,14 @@ class _Solver:
             free = trunk[:, :, joint] - self.scene[:, :, joint]
             anchor = torch.full_like(weight, _FREE)
         else:
-            leg = next(leg for leg in range(2) if _LEGS[leg][2] == joint)
+            leg = next(leg for leg in range(2) if LEGS[leg][2] == joint)
             free = self._footprint(leg)
             anchor = 4 * _FREE + 20.0 * self.planted[..., leg]
         return (total + anchor[..., None] * free) / (weight + anchor)[..., None]
 
     def _footprint(self, leg: int) -> Tensor:
         """(p, t, 3) ankle shift that lays the target's foot over the scaled source's foot."""
-        _, _, ankle, foot = _LEGS[leg]
+        _, _, ankle, foot = LEGS[leg]
         bone = self.shape[:, :, foot] - self.shape[:, :, ankle]
         gap = self.scene[:, :, foot] - self.scene[:, :, ankle] - bone
         # Feet of other lengths share their middle, but the sole decides the height.
@@ -308,11 +305,11 @@ class _Solver:
         move = torch.zeros_like(base)
         for _ in range(3):
             step = torch.zeros_like(base)
-            for index, (hip, knee, ankle, _foot) in enumerate(_LEGS):
+            for index, (hip, knee, ankle, _foot) in enumerate(LEGS):
                 start = base + move + self.shape[:, :, hip]
                 span = self.scene[:, :, ankle] + shift[ankle] - start
                 distance = span.norm(dim=-1)
-                reach = float(self.rest[[knee, ankle]].norm(dim=-1).sum()) * (1 - _SOFT_REACH)
+                reach = float(self.rest[[knee, ankle]].norm(dim=-1).sum()) * (1 - SOFT_REACH)
                 excess = (distance - reach).clamp_min(0.0) * self.planted[..., index]
                 step = step + span / distance.clamp_min(1e-6)[..., None] * excess[..., None]
             move = move + 0.7 * step
@@ -330,7 +327,7 @@ class _Solver:
     def _limbs(self, trunk: Tensor, shift: dict[int, Tensor]) -> Tensor:
         """Bend arms and legs of the pose (p, t, 22, 3) to their shifted ends."""
         pose = trunk.clone()
-        for chain in _ARMS + _LEGS:
+        for chain in ARMS + LEGS:
             start, middle, end = chain[:3]
             # Legs fold forwards at the knee, arms backwards at the elbow.
             ahead = self.global_rotations[:, :, start, :, 2]
@@ -360,67 +357,6 @@ class _Solver:
         return smooth_in_time(values, seconds * self.fps)
 
 
-def calm_limbs(
-    pose: Tensor, lengths: Tensor, fps: float, reference: Tensor | None = None
-) -> Tensor:
-    """Limbs of a pose (p, t, 22, 3) without pops; bones keep the ``lengths`` (22).
-
-    Where a limb accelerates far more than the ``reference`` (the same shape; without one, than
-    people do), the directions of its bones are smoothed over some frames. The rest stays.
-    """
-    if pose.shape[1] < 3:
-        return pose
-    smoothing = 0.1 * fps
-    calm = pose.clone()
-    for chain in _ARMS + _LEGS:
-        joints = list(chain[1:])
-        excess = _acceleration(pose[:, :, joints], fps)
-        if reference is None:
-            excess = excess - 40.0
-        else:
-            usual = _acceleration(reference[:, :, joints], fps)
-            excess = excess - 1.5 * functional.max_pool1d(usual, 9, stride=1, padding=4)
-        mask = _ramp(functional.max_pool1d(excess, 11, stride=1, padding=5), 20.0, 50.0)
-        mask = smooth_in_time(mask[..., None], 0.05 * fps)
-        for parent, child in zip(chain, chain[1:], strict=False):
-            bone = pose[:, :, child] - pose[:, :, parent]
-            eased = functional.normalize(bone.lerp(smooth_in_time(bone, smoothing), mask), dim=-1)
-            calm[:, :, child] = calm[:, :, parent] + lengths[child] * eased
-    return calm
-
-
-def _acceleration(positions: Tensor, fps: float) -> Tensor:
-    """(p, t) largest acceleration (m/s²) among joints (p, t, j, 3); the ends repeat."""
-    second = positions[:, 2:] - 2 * positions[:, 1:-1] + positions[:, :-2]
-    size = second.norm(dim=-1).amax(-1) * fps**2
-    return functional.pad(size[:, None], (1, 1), mode="replicate")[:, 0]
-
-
-def two_bone(
-    start: Tensor, target: Tensor, pole: Tensor, upper: float, lower: float
-) -> tuple[Tensor, Tensor]:
-    """Middle and end joints of a two-bone limb that reaches from ``start`` for ``target``.
-
-    All are (..., 3) metres; ``pole`` points to the side the middle joint bends to. A target out of
-    reach is approached along the same line; the last share of the reach is eased so that a limb
-    does not snap straight.
-    """
-    span = target - start
-    distance = span.norm(dim=-1).clamp_min(1e-6)
-    along = span / distance[..., None]
-    longest, ease = upper + lower, _SOFT_REACH * (upper + lower)
-    over = ((distance - (longest - ease)) / ease).clamp_min(0.0)
-    distance = torch.where(
-        over > 0, longest - ease * torch.exp(-over), distance
-    ).clamp_min(abs(upper - lower) + 0.3 * min(upper, lower))
-    across = pole - (pole * along).sum(-1, keepdim=True) * along
-    across = functional.normalize(across, dim=-1)
-    forward = (upper**2 - lower**2 + distance**2) / (2 * distance)
-    sideways = (upper**2 - forward**2).clamp_min(0.0).sqrt()
-    middle = start + forward[..., None] * along + sideways[..., None] * across
-    return middle, start + distance[..., None] * along
-
-
 def _on_floor(
     start: Tensor, middle: Tensor, end: Tensor, source: Tensor, upper: float, lower: float
 ) -> tuple[Tensor, Tensor]:
@@ -429,40 +365,12 @@ def _on_floor(
     Near the floor the middle joint gives up its part in reaching for the end: it turns towards its
     own place in the source, never below it, and the end follows with the last bone.
     """
-    resting = _ramp(source[..., 1], 0.16, 0.08)[..., None]
+    resting = ramp(source[..., 1], 0.16, 0.08)[..., None]
     lowest = source[..., 1].clamp(_FOOT_HEIGHT, _KNEE_HEIGHT)
     towards = functional.normalize(source - start, dim=-1) * upper
     out = functional.normalize((middle - start).lerp(towards, resting), dim=-1) * upper
     middle = turned_up(start, start + out, lowest)
     return middle, middle + lower * functional.normalize(end - middle, dim=-1)
-
-
-def turned_up(start: Tensor, end: Tensor, lowest: Tensor) -> Tensor:
-    """Ends (..., 3) of bones turned upwards about their start until none is below ``lowest``."""
-    bone = end - start
-    length = bone.norm(dim=-1)
-    rise = torch.maximum(bone[..., 1], lowest - start[..., 1])
-    rise = torch.minimum(rise, 0.99 * length)
-    level = bone * bone.new_tensor((1.0, 0.0, 1.0))
-    width = (length**2 - rise**2).clamp_min(0.0).sqrt()[..., None]
-    level = functional.normalize(level, dim=-1) * width
-    raised = start + level + rise[..., None] * bone.new_tensor((0.0, 1.0, 0.0))
-    return torch.where((end[..., 1] < lowest)[..., None], raised, end)
-
-
-def smooth_in_time(values: Tensor, deviation: float) -> Tensor:
-    """Gaussian filter of (p, t, ...) over t, ``deviation`` in frames; ends are held."""
-    reach = int(np.ceil(3 * deviation))
-    if reach == 0 or values.shape[1] < 2:
-        return values
-    steps = torch.arange(-reach, reach + 1, dtype=values.dtype)
-    kernel = torch.exp(-0.5 * (steps / deviation) ** 2)
-    flat = values.flatten(2) if values.ndim > 2 else values[..., None]
-    padded = functional.pad(flat.transpose(1, 2), (reach, reach), mode="replicate")
-    channels = padded.shape[1]
-    weights = (kernel / kernel.sum()).expand(channels, 1, -1)
-    filtered = functional.conv1d(padded, weights, groups=channels).transpose(1, 2)
-    return filtered.reshape(values.shape)
 
 
 def _own_arm(arm: Sequence[int]) -> tuple[int, ...]:
@@ -480,12 +388,6 @@ def _bend(start: Tensor, middle: Tensor, end: Tensor) -> Tensor:
 def _falloff(distance: Tensor, radius: float) -> Tensor:
     """One at zero distance, smoothly zero from ``radius``."""
     return (1 - (distance / radius) ** 2).clamp_min(0.0) ** 2
-
-
-def _ramp(values: Tensor, zero_at: float, one_at: float) -> Tensor:
-    """Smooth step from 0 at ``zero_at`` to 1 at ``one_at``."""
-    share = ((values - zero_at) / (one_at - zero_at)).clamp(0.0, 1.0)
-    return share * share * (3 - 2 * share)
 
 
 def _limited(vectors: Tensor, longest: float) -> Tensor:
@@ -512,8 +414,8 @@ def _contact_errors(scene: Tensor, result: Tensor) -> _ContactErrors:
     got = result[0, frame, first] - result[1, frame, second]
     error = (got - wanted).norm(dim=-1) * 1000
     ends = torch.zeros(SMPL22.joint_count, dtype=torch.bool)
-    ends[[joint for limb in _ARMS for joint in limb[2:]]] = True
-    ends[[joint for limb in _LEGS for joint in limb[2:]]] = True
+    ends[[joint for limb in ARMS for joint in limb[2:]]] = True
+    ends[[joint for limb in LEGS for joint in limb[2:]]] = True
     limbs = ends[first] | ends[second]
     return _ContactErrors(
         float(error.mean()) if len(error) else float("nan"),
