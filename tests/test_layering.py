@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": set(),
     "skeleton": set(),
     "files": {"errors"},
+    "presets": {"config", "errors"},
     "devices": {"errors"},
     "geometry": {"skeleton"},
     "kinematics": {"geometry", "skeleton"},
@@ -50,7 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The command line sees everything, and nobody sees it.
     "cli": {
         "bundle", "data", "devices", "export", "generation", "models", "motion", "official",
-        "representation", "text", "training", *FOUNDATION,
+        "presets", "representation", "text", "training", *FOUNDATION,
     },
     "__main__": {"cli"},
 }  # fmt: skip

@@ -43,8 +43,8 @@ def parse(command: Any, arguments: list[str], name: str = "intermask") -> dict[s
     for parameter in command.params:
         value = values.get(parameter.name)
         assert value is not None or not parameter.required, f"{name} needs {parameter.name}"
-        if value is not None and parameter.type.name not in ("path", "file", "directory"):
-            parameter.type_cast_value(context, value)  # numbers are numbers, choices are offered
+        if value is not None:
+            parameter.process_value(context, value)  # numbers are numbers, choices are offered
     return values
 
 
