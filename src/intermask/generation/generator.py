@@ -1,0 +1,469 @@
+"""Sentences to motions of two people: generate, react, complete.
+
+All three do one thing: lay out token maps with MASK where something is unknown, let the sampler
+fill them, and decode. A reaction knows all tokens of one person, a completion knows columns.
+
+Shapes: `b` batch, `p` person (2), `s` token row, `n` token column, `t` frame, `w` text width.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from intermask.bundle import Model
+from intermask.config import SamplingConfig
+from intermask.devices import select_device
+from intermask.errors import UserError
+from intermask.generation.consolidate import ConsolidationOptions, consolidate
+from intermask.generation.durations import DurationEstimate, DurationEstimator
+from intermask.generation.requests import (
+    MIN_FRAMES,
+    Request,
+    check_given,
+    checked_prompts,
+    checked_requests,
+    checked_seed,
+    person_index,
+)
+from intermask.generation.sampler import MaskedSampler, OnStep, guided
+from intermask.generation.world import (
+    Eased,
+    GivenScene,
+    ease_into,
+    kept_columns,
+    kept_frames,
+    place_given,
+    with_kept,
+)
+from intermask.masking import mask_id, padding_id
+from intermask.motion import FPS, Motion
+from intermask.representation import (
+    decode_positions,
+    decode_rotations,
+    from_joint_grid,
+    to_joint_grid,
+)
+from intermask.text import TextEncoder
+
+BATCH_SIZE = 16
+"""Motions that are sampled together if not said otherwise."""
+_LARGEST_SEED = 2**63 - 1  # npz files keep seeds as int64
+
+
+class InteractionGenerator:
+    """Text to two moving people, on one device.
+
+    Motions come back on the CPU. A motion of no given motion starts with person 1 at the origin,
+    facing +z, floor at y = 0; one that reacts to or completes a given motion stands where that one
+    stands.
+
+    Args:
+        model: moved to the device.
+        encoder: the text encoder that the model was trained with, or a function that loads it when
+            it is first needed.
+        device: where networks run.
+        consolidation: what is done to decoded motion; see `ConsolidationOptions`.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        encoder: TextEncoder | Callable[[], TextEncoder],
+        device: torch.device | str = "cpu",
+        consolidation: ConsolidationOptions | None = None,
+    ) -> None:
+        self.model = model.to(device)
+        self.device = torch.device(device)
+        self.consolidation = consolidation
+        self._encoder = encoder
+
+    # --- What callers ask for --------------------------------------------------------------------
+
+    def __call__(
+        self,
+        prompts: Sequence[str],
+        seconds: float | Sequence[float] | None = None,
+        seed: int | Sequence[int] = 0,
+        sampling: SamplingConfig | None = None,
+        on_step: OnStep | None = None,
+        *,
+        batch_size: int = BATCH_SIZE,
+    ) -> list[Motion]:
+        """One motion a prompt.
+
+        Args:
+            prompts: sentences.
+            seconds: one duration for all, or one each; None: estimated for each (see `estimate`).
+            seed: one for each prompt, or one number: prompt i then takes ``seed + i``. A seed
+                gives the same motion alone and in a batch; `Motion.seed` tells it.
+            sampling: how tokens are drawn; by default as the model's configuration says.
+            on_step: progress; starts anew for every batch.
+            batch_size: most motions that are sampled together.
+
+        Raises:
+            UserError: a prompt is empty or too long, or a duration out of range.
+        """
+        self._check_decodable()
+        requests = self._requests(prompts, seconds, seed)
+        maps = self._sample_unknown(requests, sampling, on_step, batch_size)
+        motions = []
+        for request, tokens in zip(requests, maps, strict=True):
+            features = self._decode(tokens)[:, : request.frames]
+            settled = consolidate(
+                decode_positions(features),
+                decode_rotations(features),
+                fps=FPS,
+                options=self.consolidation,
+            )
+            motions.append(
+                Motion(
+                    settled.positions,
+                    settled.rotations,
+                    settled.root_rotations,
+                    caption=request.prompt,
+                    seed=request.seed,
+                    model=self.model.config.name,
+                )
+            )
+        return motions
+
+    def tokens(
+        self,
+        prompts: Sequence[str],
+        seconds: float | Sequence[float] | None = None,
+        seed: int | Sequence[int] = 0,
+        sampling: SamplingConfig | None = None,
+        on_step: OnStep | None = None,
+        *,
+        batch_size: int = BATCH_SIZE,
+    ) -> list[Tensor]:
+        """Token maps (p, s, n) on the CPU, one a prompt; arguments as for a call.
+
+        This also serves Inter-X models, whose motion is not decoded here.
+        """
+        requests = self._requests(prompts, seconds, seed)
+        return self._sample_unknown(requests, sampling, on_step, batch_size)
+
+    def react(
+        self,
+        given: Motion,
+        person: int,
+        prompt: str,
+        seed: int = 0,
+        sampling: SamplingConfig | None = None,
+        on_step: OnStep | None = None,
+    ) -> Motion:
+        """Keep one person of a motion, bit for bit, and make the other one anew.
+
+        Args:
+            given: in any world; what its other person does is not looked at.
+            person: 1 or 2, the one to keep.
+            prompt: what happens between the two.
+            seed: decides the new person.
+            sampling: how tokens are drawn.
+            on_step: progress.
+
+        Raises:
+            UserError: an unusable prompt or person, or a motion of unusable length or frame rate.
+        """
+        check_given(given, self.model.config.max_frames)
+        kept = torch.zeros(2, given.frames, dtype=torch.bool)
+        kept[person_index(person)] = True
+        return self._fill(given, kept, prompt, seed, sampling, on_step)
+
+    def complete(
+        self,
+        given: Motion,
+        prompt: str,
+        keep: Sequence[tuple[float, float]] = (),
+        person: int | None = None,
+        seed: int = 0,
+        sampling: SamplingConfig | None = None,
+        on_step: OnStep | None = None,
+    ) -> Motion:
+        """Keep ranges of a motion, bit for bit, and make the rest anew, as long as it was.
+
+        The motion is placed by its first frame and its lowest points, kept or not. Tokens of kept
+        columns come from the whole motion, so that they know where it went on to. New frames ease
+        into kept ones over at most `world.EASE_FRAMES`.
+
+        Args:
+            given: in any world.
+            prompt: what happens in the whole motion.
+            keep: ranges of (start, end) seconds.
+            person: None: the ranges are kept of both people. 1 or 2: only this person is made anew
+                outside the ranges, the other one is kept entirely.
+            seed: decides what is new.
+            sampling: how tokens are drawn.
+            on_step: progress.
+
+        Raises:
+            UserError: an unusable prompt, person or range, a motion of unusable length or frame
+                rate, or nothing is to be kept or made.
+        """
+        check_given(given, self.model.config.max_frames)
+        in_ranges = kept_frames(keep, given.frames, given.fps)
+        kept = in_ranges.expand(2, -1).clone()
+        if person is not None:
+            kept[1 - person_index(person)] = True
+        if not bool(kept.any()):
+            raise UserError(
+                "nothing of the motion is kept; give ranges to keep or a person to make anew, or "
+                "generate from the text alone"
+            )
+        if bool(kept.all()):
+            raise UserError(
+                "all of the motion is kept, so nothing is left to make; give shorter ranges"
+            )
+        return self._fill(given, kept, prompt, seed, sampling, on_step)
+
+    def estimate(self, prompt: str) -> DurationEstimate:
+        """How long a motion of this text should last, within what the model makes.
+
+        Raises:
+            UserError: the model came without durations of captions.
+        """
+        found = self._durations.estimate(prompt)
+        shortest, longest = MIN_FRAMES / FPS, self.model.config.max_frames / FPS
+        return replace(found, seconds=round(min(max(found.seconds, shortest), longest), 1))
+
+    @cached_property
+    def encoder(self) -> TextEncoder:
+        """The frozen text encoder on the device; loaded when first asked for."""
+        if hasattr(self._encoder, "encode"):
+            encoder = cast("TextEncoder", self._encoder)
+        else:
+            encoder = self._encoder()
+        if encoder.width != self.model.config.text.width:
+            raise UserError(
+                f"the text encoder {encoder.name} gives {encoder.width} features a token, but the "
+                f"model {self.model.config.name} reads {self.model.config.text.width}; give the "
+                f"encoder {self.model.config.text.encoder}"
+            )
+        if isinstance(encoder, nn.Module):
+            encoder.to(self.device)
+        return encoder
+
+    # --- From what is asked to token maps --------------------------------------------------------
+
+    def _requests(
+        self,
+        prompts: Sequence[str],
+        seconds: float | Sequence[float] | None,
+        seed: int | Sequence[int],
+    ) -> list[Request]:
+        return checked_requests(
+            prompts,
+            seconds,
+            seed,
+            encoder=self.encoder,
+            max_frames=self.model.config.max_frames,
+            estimate=lambda prompt: self.estimate(prompt).seconds,
+        )
+
+    def _sample_unknown(
+        self,
+        requests: Sequence[Request],
+        sampling: SamplingConfig | None,
+        on_step: OnStep | None,
+        batch_size: int,
+    ) -> list[Tensor]:
+        maps = [
+            self._unknown(math.ceil(request.frames / self.model.tokenizer.stride))
+            for request in requests
+        ]
+        return self._sample(requests, maps, sampling, on_step, batch_size)
+
+    def _unknown(self, columns: int) -> Tensor:
+        """Token maps (p, s, n) of which nothing is known."""
+        rows = self.model.tokenizer.rows
+        return torch.full((2, rows, columns), mask_id(self.model.config.tokenizer.codebook_size))
+
+    @torch.no_grad()
+    def _fill(
+        self,
+        given: Motion,
+        kept: Tensor,
+        prompt: str,
+        seed: int,
+        sampling: SamplingConfig | None,
+        on_step: OnStep | None,
+    ) -> Motion:
+        """A motion with its kept frames (2, t) as they are and the others made anew."""
+        self._check_decodable()
+        (prompt,) = checked_prompts([prompt], self.encoder)
+        # The person who stands first in the token maps is the one by whom the scene is placed:
+        # somebody whose first frame stays. Models take the two in either order.
+        exchanged = bool(kept[1, 0]) and not bool(kept[0, 0])
+        source = given.to("cpu")
+        if exchanged:
+            source, kept = source.swapped(), kept.flip(0)
+
+        tokenizer, options = self.model.tokenizer, sampling or self.model.config.sampling
+        scene = place_given(source, kept, self.model.config.floor, tokenizer.stride)
+        known = kept_columns(kept, tokenizer.stride)
+        features = self.model.normaliser.normalise(scene.features.to(self.device))
+        tokens = tokenizer.tokenize(to_joint_grid(features)).cpu()
+        maps = torch.where(known[:, None], tokens, self._unknown(known.shape[1]))
+        if bool(kept.all(1).any()):
+            options = replace(options, steps=options.reaction_steps)
+        request = Request(prompt, given.frames, checked_seed(seed))
+        (filled,) = self._sample([request], [maps], options, on_step, 1)
+
+        result = self._settle(scene, self._decode(filled)[:, : given.frames], kept)
+        result = replace(
+            with_kept(source, result, kept),
+            caption=prompt,
+            seed=request.seed,
+            model=self.model.config.name,
+        )
+        return result.swapped() if exchanged else result
+
+    def _settle(self, scene: GivenScene, features: Tensor, kept: Tensor) -> Motion:
+        """Decoded canonical features (2, t, 262) beside the kept frames, in the world."""
+        positions = scene.frame.lifted(decode_positions(features.double()))
+        eased = ease_into(
+            Eased(positions, decode_rotations(features.double())),
+            Eased(scene.motion.positions, scene.motion.rotations),
+            kept,
+        )
+        settled = consolidate(
+            eased.positions,
+            eased.rotations,
+            fps=FPS,
+            keep=kept,
+            root_rotations=scene.motion.root_rotations,
+            options=self.consolidation,
+        )
+        return scene.frame.to_world(
+            replace(
+                scene.motion,
+                positions=settled.positions,
+                rotations=settled.rotations,
+                root_rotations=settled.root_rotations,
+            )
+        )
+
+    # --- The two stages of the model -------------------------------------------------------------
+
+    @torch.no_grad()
+    def _sample(
+        self,
+        requests: Sequence[Request],
+        maps: Sequence[Tensor],
+        sampling: SamplingConfig | None,
+        on_step: OnStep | None,
+        batch_size: int,
+    ) -> list[Tensor]:
+        """Fill token maps (p, s, n), each of its own length, where they hold the mask id."""
+        if batch_size < 1:
+            raise UserError(f"the batch size is {batch_size}; expected at least 1")
+        config = self.model.config
+        options = sampling or config.sampling
+        codes = config.tokenizer.codebook_size
+        sampler = MaskedSampler(options, codes)
+        # maps of like length together, so that little is computed for padding
+        order = sorted(range(len(requests)), key=lambda i: maps[i].shape[-1])
+        filled: dict[int, Tensor] = {}
+        for begin in range(0, len(order), batch_size):
+            chosen = order[begin : begin + batch_size]
+            lengths = torch.tensor([maps[i].shape[-1] for i in chosen])
+            shape = (len(chosen), *maps[0].shape[:2], int(lengths.max()))
+            tokens = torch.full(shape, padding_id(codes))
+            for row, i in enumerate(chosen):
+                tokens[row, ..., : maps[i].shape[-1]] = maps[i]
+            valid = torch.arange(shape[-1]) < lengths[:, None]
+            condition = self._conditions([requests[i].prompt for i in chosen])
+            sampled = sampler.sample(
+                tokens.to(self.device),
+                valid.to(self.device),
+                guided(self.model.transformer, condition, options.guidance),
+                [torch.Generator().manual_seed(requests[i].seed) for i in chosen],
+                on_step,
+            ).cpu()
+            for row, i in enumerate(chosen):
+                filled[i] = sampled[row, ..., : maps[i].shape[-1]].clone()
+        return [filled[i] for i in range(len(requests))]
+
+    def _conditions(self, prompts: Sequence[str]) -> Tensor:
+        """Text conditions (b, w). Each text is read alone, so that a batch cannot change it."""
+        known: dict[str, Tensor] = {}
+        for prompt in prompts:
+            if prompt not in known:
+                features = self.encoder.encode([prompt]).to(self.device)
+                known[prompt] = self.model.text_head(features)
+        return torch.cat([known[prompt] for prompt in prompts])
+
+    @torch.no_grad()
+    def _decode(self, tokens: Tensor) -> Tensor:
+        """Canonical features (2, 4n, 262) on the CPU of token maps (p, s, n), at their length."""
+        grid = self.model.tokenizer.decode(tokens.to(self.device))
+        return self.model.normaliser.denormalise(from_joint_grid(grid)).float().cpu()
+
+    # --- Checks ----------------------------------------------------------------------------------
+
+    @cached_property
+    def _durations(self) -> DurationEstimator:
+        return DurationEstimator(self.model.durations)
+
+    def _check_decodable(self) -> None:
+        if self.model.config.dataset == "interx":
+            raise UserError(
+                f"the model {self.model.config.name} was made for Inter-X, whose motion cannot be "
+                "written yet: that needs the SMPL-X body file; tokens can be sampled "
+                "(InteractionGenerator.tokens)"
+            )
+
+
+def load_generator(
+    model: str | Path | None = None,
+    device: str = "auto",
+    text_source: str | Path | None = None,
+) -> InteractionGenerator:
+    """A generator, ready to be called.
+
+    Args:
+        model: a bundle or a transformer run; None: the built-in model.
+        device: ``auto`` (a CUDA GPU if there is one, else Apple's, else the CPU) or a device of
+            torch.
+        text_source: folder with the files of the model's text encoder, if it is not installed.
+            The encoder is loaded when the first text is read.
+
+    Raises:
+        UserError: no such model or device.
+    """
+    from intermask.training.runs import load_model
+
+    chosen = select_device(device)
+    loaded = load_model(builtin_model() if model is None else Path(model))
+
+    def load_encoder() -> TextEncoder:
+        from intermask.text import load_text_encoder
+
+        return load_text_encoder(loaded.config.text.encoder, text_source)
+
+    return InteractionGenerator(loaded, load_encoder, chosen)
+
+
+def builtin_model() -> Path:
+    """The folder of the bundle that comes with the package.
+
+    Raises:
+        UserError: this installation has none.
+    """
+    folder = Path(str(resources.files("intermask") / "builtin"))
+    if not folder.is_dir():
+        raise UserError(
+            "this installation has no built-in model; name one with --model RUN or BUNDLE "
+            '(in Python: load_generator("BUNDLE"))'
+        )
+    return folder
