@@ -15,9 +15,9 @@ from intermask.generation.consolidate import (
     ConsolidationOptions,
     consolidate,
     person_offsets,
-    project_onto_bones,
 )
 from intermask.generation.footlock import FootLockOptions, foot_contacts
+from intermask.generation.rigid_bones import project_onto_bones
 from intermask.geometry import axis_angle_to_matrix, geodesic_angle
 from intermask.kinematics import bone_offsets, forward_kinematics
 from intermask.motion import Motion

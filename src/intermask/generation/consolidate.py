@@ -12,16 +12,19 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import roma
 import torch
 from torch import Tensor
 
 from intermask.generation.footlock import FootLockOptions, foot_contacts, planted_feet
+from intermask.generation.rigid_bones import (
+    HandRelations,
+    hand_relations,
+    project_onto_bones,
+)
 from intermask.generation.smoothing import (
     fade_weights,
     smooth_positions,
     smooth_rotations,
-    smoothstep,
 )
 from intermask.kinematics import (
     bone_offsets,
@@ -148,82 +151,8 @@ def person_offsets(
     return torch.stack(people)[:, None]
 
 
-class HandRelations(NamedTuple):
-    """Where wrists are on the partner.
-
-    ``vectors`` (2, t, 2, 22, 3): from each wrist of a person to each joint of the partner, metres;
-    ``weights`` (2, t, 2, 22): how firmly to keep them, 0 to 1.
-    """
-
-    vectors: Tensor
-    weights: Tensor
-
-
-def hand_relations(positions: Tensor, reach: float, change: Tensor | None = None) -> HandRelations:
-    """Vectors from wrists (p, t, 22, 3) to the partner's joints, firm within half of ``reach``."""
-    wrists = positions[..., list(_WRISTS), None, :]
-    vectors = positions.flip(0)[..., None, :, :] - wrists
-    distance = vectors.norm(dim=-1)
-    if reach <= 0:
-        return HandRelations(vectors, torch.zeros_like(distance))
-    weights = smoothstep((reach - distance) / (0.5 * reach))
-    if change is not None:
-        weights = weights * torch.maximum(change, change.flip(0))[..., None, None]
-    return HandRelations(vectors, weights)
-
-
-def project_onto_bones(
-    positions: Tensor,
-    offsets: Tensor,
-    fixed: Tensor,
-    relations: HandRelations | None = None,
-    *,
-    heavy: Tensor | None = None,
-    rounds: int = 25,
-) -> Tensor:
-    """The nearest positions (p, t, 22, 3) whose bones have the lengths of ``offsets``.
-
-    Pelvis and chest move as rigid bodies. Hands, feet and head are heavy: the joints between them
-    give way first. No joint stays below the floor.
-
-    Args:
-        positions: (p, t, 22, 3) metres.
-        offsets: (p, 1, 22, 3) rest offsets.
-        fixed: (p, t) bool, frames in which nothing moves.
-        relations: hands on the partner to keep.
-        heavy: (22) bool, joints that do not move at all.
-        rounds: rounds over all constraints.
-    """
-    mobility = positions.new_ones(SMPL22.joint_count)
-    mobility[list(_TIPS)] = _TIP_MOBILITY
-    if heavy is not None:
-        mobility[heavy] = 0.0
-    mobility = mobility * (~fixed)[..., None].to(mobility)
-    lengths = offsets.norm(dim=-1)
-    joints = list(positions.unbind(-2))
-    for _ in range(rounds):
-        if relations is not None and bool((relations.weights > 0).any()):
-            joints = _keep_hands(joints, mobility, relations)
-        joints = [_above_floor(joint, mobility[..., i]) for i, joint in enumerate(joints)]
-        for cluster in _RIGID:
-            _match_shape(joints, offsets, mobility, cluster)
-        for parent, child in _LIMB_BONES:
-            _set_length(joints, lengths, mobility, parent, child)
-    return torch.stack(joints, -2)
-
-
-_WRISTS = SMPL22.indices("left_wrist", "right_wrist")
-_TIPS = (*_WRISTS, *FEET, SMPL22.index("head"))
-_TIP_MOBILITY = 0.3
 _PLAUSIBLE_COSINE = 0.9  # 26 degrees
-_RIGID = tuple(
-    (joint, *(child for parent, child in SMPL22.bones if parent == joint))
-    for joint in SMPL22.indices("pelvis", "spine3")
-)
-_LIMB_BONES = tuple(
-    bone for bone in SMPL22.bones if bone[0] not in SMPL22.indices("pelvis", "spine3")
-)
-_FLOOR_MARGIN = 0.01
+_FLOOR_MARGIN = 0.01  # metres
 
 
 def _with_planted_feet(
@@ -255,9 +184,11 @@ def _with_planted_feet(
 
 def _grounded(positions: Tensor, kept: Tensor, limit: float) -> Tensor:
     """Set a person who hovers or sinks all the time on the floor, if no frame must be kept."""
-    lowest = torch.quantile(positions[..., 1].amin(-1), 0.05, dim=1)
-    shift = lowest.clamp_max(_FLOOR_MARGIN) - lowest  # only downwards: the solver lifts feet
-    usable = (lowest < limit) & ~kept.any(1)
+    lowest = positions[..., 1].amin(-1)
+    above = torch.quantile(lowest, 0.05, dim=1)
+    below = torch.quantile(lowest, 0.5, dim=1)  # single frames below the floor are the solver's
+    shift = -below.clamp_max(0.0) - (above - _FLOOR_MARGIN).clamp_min(0.0)
+    usable = (shift.abs() < limit) & ~kept.any(1)
     result = positions.clone()
     result[..., 1] += torch.where(usable, shift, torch.zeros_like(shift))[:, None, None]
     return result
@@ -265,58 +196,3 @@ def _grounded(positions: Tensor, kept: Tensor, limit: float) -> Tensor:
 
 def _with_lengths(offsets: Tensor, lengths: Tensor) -> Tensor:
     return torch.nn.functional.normalize(offsets, dim=-1) * lengths[:, None]
-
-
-def _keep_hands(joints: list[Tensor], mobility: Tensor, relations: HandRelations) -> list[Tensor]:
-    """One round of pulling wrists and the partner's joints to their relation."""
-    positions = torch.stack(joints, -2)
-    partner, wrists = positions.flip(0)[..., None, :, :], positions[..., list(_WRISTS), None, :]
-    error = partner - wrists - relations.vectors
-    own = mobility[..., list(_WRISTS), None]
-    other = mobility.flip(0)[..., None, :]
-    share = relations.weights / (own + other).clamp_min(1e-9)
-    # average over the relations of a joint, or many of them would overshoot
-    wrist_pull = (share * own)[..., None] * error
-    wrist_sum = relations.weights.sum(-1).clamp_min(1.0)[..., None]
-    partner_pull = (share * other)[..., None] * error
-    partner_sum = relations.weights.sum(-2).clamp_min(1.0)[..., None]
-    result = positions.clone()
-    result[..., list(_WRISTS), :] += wrist_pull.sum(-2) / wrist_sum
-    result = result - (partner_pull.sum(-3) / partner_sum).flip(0)
-    return list(result.unbind(-2))
-
-
-def _above_floor(joint: Tensor, mobility: Tensor) -> Tensor:
-    """A joint (p, t, 3) lifted to the floor where it may move."""
-    lifted = joint.clone()
-    lifted[..., 1] = torch.where(mobility > 0, joint[..., 1].clamp_min(0.0), joint[..., 1])
-    return lifted
-
-
-def _match_shape(
-    joints: list[Tensor], offsets: Tensor, mobility: Tensor, cluster: tuple[int, ...]
-) -> None:
-    """Move the joints of a rigid part to the best placement of its rest shape, in place."""
-    rest = torch.cat(
-        (torch.zeros_like(offsets[..., :1, :]), offsets[..., list(cluster[1:]), :]), -2
-    )
-    rest = rest - rest.mean(-2, keepdim=True)
-    part = torch.stack([joints[joint] for joint in cluster], -2)
-    centre = part.mean(-2, keepdim=True)
-    turn = roma.special_procrustes((part - centre).transpose(-1, -2) @ rest.expand(part.shape))
-    goal = centre + rest @ turn.transpose(-1, -2)
-    for column, joint in enumerate(cluster):
-        movable = (mobility[..., joint] > 0).to(goal)[..., None]
-        joints[joint] = joints[joint] + movable * (goal[..., column, :] - joints[joint])
-
-
-def _set_length(
-    joints: list[Tensor], lengths: Tensor, mobility: Tensor, parent: int, child: int
-) -> None:
-    """Move both ends of a bone along it, each by its mobility, until its length is right."""
-    along = joints[child] - joints[parent]
-    length = along.norm(dim=-1, keepdim=True).clamp_min(1e-9)
-    both = (mobility[..., parent] + mobility[..., child]).clamp_min(1e-9)[..., None]
-    correction = along / length * (length - lengths[..., child, None]) / both
-    joints[parent] = joints[parent] + mobility[..., parent, None] * correction
-    joints[child] = joints[child] - mobility[..., child, None] * correction

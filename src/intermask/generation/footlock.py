@@ -1,7 +1,7 @@
 """Find where feet stand and hold them there: planted feet neither slide nor shiver nor hover.
 
 `foot_contacts` finds the frames, `planted_feet` says where ankles and toes should be; moving the
-rest of the body after them is the work of `consolidate.project_onto_bones`. A foot that is in the
+rest of the body after them is the work of `rigid_bones.project_onto_bones`. A foot that is in the
 air is not touched, except for a few frames before and after a contact in which the correction
 blends in and out.
 """
