@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from golden_files import FOLDER
+from golden_files import FOLDER, golden
 
 RECORDED = FOLDER / "official_layout"
 """The recorded tree (without its evaluator), whose motions `official_layout_expected` holds."""
@@ -71,3 +71,22 @@ def write_statistics(folder: Path, columns: int) -> None:
     (folder / "data/stats").mkdir(parents=True)
     np.save(folder / MEAN, np.linspace(-1, 1, columns, dtype=np.float32))
     np.save(folder / STD, np.full(columns, 0.5, dtype=np.float32))
+
+
+def recorded_interx(folder: Path) -> Path:
+    """A tree of recorded Inter-X weights; the transformer's are InterHuman's, of the same form."""
+    runs = folder / "checkpoints/interx"
+    common = {"dataset_name": "interx", "is_train": True, "lr": 1e-05}
+    write_run(
+        runs / "vq_default",
+        "net",
+        golden("vqvae_interx").weights,
+        common | {"width": 24, "nb_code": 32, "joints_num": 56, "vq_norm": None},
+    )
+    write_run(
+        runs / "trans_default",
+        "trans",
+        golden("transformer").weights,
+        common | {"n_heads": 6, "vq_name": "vq_default"},
+    )
+    return folder

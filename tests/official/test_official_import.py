@@ -31,7 +31,7 @@ from released_trees import (
     change_checkpoint,
     change_options,
     recorded_copy,
-    write_run,
+    recorded_interx,
     write_statistics,
 )
 
@@ -302,22 +302,7 @@ def test_stages_that_were_not_trained_together_are_refused(tree: Path) -> None:
 
 @pytest.fixture
 def interx_tree(tmp_path: Path) -> Path:
-    """A tree of recorded Inter-X weights; the transformer's are InterHuman's, of the same form."""
-    runs = tmp_path / "release/checkpoints/interx"
-    common = {"dataset_name": "interx", "is_train": True, "lr": 1e-05}
-    write_run(
-        runs / "vq_default",
-        "net",
-        golden("vqvae_interx").weights,
-        common | {"width": 24, "nb_code": 32, "joints_num": 56, "vq_norm": None},
-    )
-    write_run(
-        runs / "trans_default",
-        "trans",
-        golden("transformer").weights,
-        common | {"n_heads": 6, "vq_name": "vq_default"},
-    )
-    return tmp_path / "release"
+    return recorded_interx(tmp_path / "release")
 
 
 @torch.inference_mode()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from intermask.official import check_report, import_official
-from released_trees import MEAN, RECORDED, recorded_copy
+from released_trees import MEAN, RECORDED, recorded_copy, recorded_interx
 
 
 def test_figures_name_their_sources_and_compare() -> None:
@@ -20,6 +20,13 @@ def test_figures_name_their_sources_and_compare() -> None:
     assert report["parameters: transformer"] == "0.21 M"
     assert report["codebook"] == "32 codes of 24, 32 different"
     assert report["token_emb.weight"].endswith("shape (35, 24)")
+
+
+def test_interx_has_figures_too(tmp_path: Path) -> None:
+    report = dict(check_report(import_official(recorded_interx(tmp_path / "release"))))
+    assert report["normaliser mean"] == "0 to 0, 336 columns"
+    assert report["encoder.model.2.0.weight"].endswith("shape (24, 24, 6, 4)")
+    assert "mean rotation" not in report
 
 
 def test_statistics_of_people_are_told_from_random_ones(tmp_path: Path) -> None:
