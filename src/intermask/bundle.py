@@ -207,7 +207,9 @@ def _save_shards(part: nn.Module, folder: Path, name: str, half: bool) -> list[s
     files = []
     for number, shard in enumerate(shards):
         files.append(f"{name}-{number:02d}.safetensors")
-        save_file(shard, folder / files[-1])
+        path = folder / files[-1]
+        save_file(shard, path)
+        path.chmod(0o644)  # safetensors makes private files; a bundle is to be shared
     return files
 
 
