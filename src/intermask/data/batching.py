@@ -85,7 +85,9 @@ def torch_generator(rng: np.random.Generator) -> torch.Generator:
     return torch.Generator().manual_seed(int(rng.integers(2**62)))
 
 
-def _draw_source(sources: Sequence[SourceClips], rng: np.random.Generator, count: int) -> list[int]:
+def _draw_source(
+    sources: Sequence[SourceClips], rng: np.random.Generator, count: int
+) -> list[int]:
     shares = np.array([each.source.share for each in sources], dtype=float)
     return [int(i) for i in rng.choice(len(sources), size=count, p=shares / shares.sum())]
 
@@ -186,7 +188,9 @@ class InteractionSampler:
     def __post_init__(self) -> None:
         for each in self.sources:
             if each.people != 2:
-                raise UserError(f"{each.source.root} holds single people; the transformer needs pairs")
+                raise UserError(
+                    f"{each.source.root} holds single people; the transformer needs pairs"
+                )
             for clip in each.clips:
                 if not clip.captions:
                     raise UserError(
