@@ -66,6 +66,40 @@ def atomic_folder(path: str | Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def check_can_write(path: str | Path) -> None:
+    """Say before long work, and without leaving anything behind, that a file cannot be written.
+
+    Raises:
+        UserError: a folder has that name, or the folder around it is no folder or not writable.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise UserError(f"cannot write the file {target}: a folder has that name")
+    _check_around(target)
+
+
+def check_new_folder(path: str | Path) -> None:
+    """Say before long work, and without leaving anything behind, that a folder cannot be made.
+
+    Raises:
+        UserError: something that is not an empty folder has that name, or it cannot be made there.
+    """
+    target = Path(path)
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise UserError(f"{target} exists already; give a new folder or remove it first")
+    _check_around(target)
+
+
+def _check_around(target: Path) -> None:
+    around = target.absolute().parent
+    while not around.exists():
+        around = around.parent
+    if not around.is_dir():
+        raise UserError(f"cannot write {target}: {around} is not a folder; choose another output")
+    if not os.access(around, os.W_OK | os.X_OK):
+        raise UserError(f"cannot write {target}: {around} is not writable; choose another output")
+
+
 def _umask() -> int:
     value = os.umask(0)
     os.umask(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -334,6 +334,7 @@ def import_bvh(
     style: CaptionStyle | None = None,
     source: str = "",
     licence: str = "",
+    progress: Callable[[int, int], None] | None = None,
 ) -> BvhImport:
     """Import takes as a dataset folder in InterHuman's layout; nothing is left behind on failure.
 
@@ -344,6 +345,7 @@ def import_bvh(
         fps, unit_scale, drop_first, mapping: see `import_bvh_pair`.
         plan: how takes are cut. style: words for the captions.
         source, licence: what to say in ``provenance.json``.
+        progress: called with takes done and takes in all.
     """
     names = [pair.name for pair in pairs]
     if not pairs or len(set(names)) != len(names):
@@ -369,6 +371,8 @@ def import_bvh(
                 caption_source[name] = "stated+derived" if pair.caption else "derived"
             reports.append(_take_report(pair, take, moved, len(clips)))
             logger.info("%s: %d clips", pair.name, len(clips))
+            if progress is not None:
+                progress(len(reports), len(pairs))
         for split, members in splits.items():
             write_split(folder, split, members)
         write_provenance(

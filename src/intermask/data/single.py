@@ -8,6 +8,7 @@ Output: InterHuman's layout with ``person1`` only and no captions.
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -76,6 +77,7 @@ def import_single(
     validation_every: int = 12,
     source: str = "",
     licence: str = "",
+    progress: Callable[[int, int], None] | None = None,
 ) -> SingleImport:
     """Import a folder of single-person ``.npz`` files onto the mean-adult body.
 
@@ -108,6 +110,8 @@ def import_single(
                 seconds += (stop - start) / FPS
             if not pieces:
                 skipped.append(path.stem)
+            if progress is not None:
+                progress(number + 1, len(paths))
         for split, names in splits.items():
             write_split(target, split, names)
         report = SingleImport(

@@ -34,7 +34,7 @@ from intermask.config import (
 )
 from intermask.data.batching import Source, SourceClips, read_split
 from intermask.errors import UserError
-from intermask.files import atomic_path
+from intermask.files import atomic_path, check_can_write
 from intermask.models.autoencoder import MotionAutoencoder
 from intermask.motion import FPS
 from intermask.representation import Normaliser
@@ -75,22 +75,24 @@ def prepare_tokenizer(
     resume: bool,
 ) -> TokenizerStage:
     """Stage 1 with its data, in a new run folder or in that of a run to resume."""
-    train, validation = _read_data(data)
     if resume:
-        _check_unchanged(folder, "tokenizer", training)
-        normaliser = _load_normaliser(folder)
+        _check_unchanged(folder, "tokenizer", training, data)
     else:
-        normaliser = training_statistics(train, training)
+        _check_free(folder)
+    train, validation = _read_data(data)
+    normaliser = _load_normaliser(folder) if resume else training_statistics(train, training)
+    stage = TokenizerStage(training, train, validation, normaliser, device)
+    if not resume:  # last, so that data that cannot be used leave no folder behind
         _start(folder, "tokenizer", training, data)
         _save_normaliser(folder, normaliser)
-    return TokenizerStage(training, train, validation, normaliser, device)
+    return stage
 
 
 def prepare_transformer(
     folder: Path,
     training: TransformerTraining,
     data: Sequence[Source],
-    tokenizer_from: Path,
+    tokenizer_from: Path | None,
     device: torch.device,
     *,
     resume: bool,
@@ -100,15 +102,34 @@ def prepare_transformer(
 
     Args:
         tokenizer_from: a tokenizer run, a transformer run or a bundle. Its weights are copied
-            into the run, which then needs nothing else.
+            into the run, which then needs nothing else. A resumed run has its own.
+        text_source: folder with the files of the text encoder, if it is not installed.
     """
-    train, validation = _read_data(data)
     if resume:
-        _check_unchanged(folder, "transformer", training)
-        frozen = load_tokenizer(folder)
+        _check_unchanged(folder, "transformer", training, data)
+        tokenizer_from = folder
+    elif tokenizer_from is None:
+        raise UserError(
+            "a transformer is trained on the codes of a tokenizer; give its run or a bundle "
+            "(--tokenizer)"
+        )
     else:
-        frozen = load_tokenizer(tokenizer_from)
-        _check_codes(training, frozen.autoencoder)
+        _check_free(folder)
+    frozen = load_tokenizer(tokenizer_from)
+    _check_codes(training, frozen.autoencoder)
+    encoder = load_text_encoder(training.text.encoder, text_source)
+    train, validation = _read_data(data)
+    stage = TransformerStage(
+        training,
+        frozen.autoencoder,
+        frozen.normaliser,
+        frozen.floor,
+        encoder,
+        train,
+        validation,
+        device,
+    )
+    if not resume:  # last, so that data that cannot be used leave no folder behind
         _start(
             folder,
             "transformer",
@@ -117,22 +138,13 @@ def prepare_transformer(
             tokenizer={
                 "model": to_dict(frozen.autoencoder.config),
                 "floor": frozen.floor,
-                "from": tokenizer_from.name,
+                "from": tokenizer_from.resolve().name,
             },
         )
         _save_normaliser(folder, frozen.normaliser)
         checkpoint.save(folder / "tokenizer.pt", {"model": frozen.autoencoder.state_dict()})
         _write_json(folder / "durations.json", caption_durations(train))
-    return TransformerStage(
-        training,
-        frozen.autoencoder,
-        frozen.normaliser,
-        frozen.floor,
-        load_text_encoder(training.text.encoder, text_source),
-        train,
-        validation,
-        device,
-    )
+    return stage
 
 
 class FrozenTokenizer:
@@ -220,11 +232,9 @@ def _read_data(data: Sequence[Source]) -> tuple[list[SourceClips], list[SourceCl
     return [read_split(each, "train") for each in data], [read_split(each, "val") for each in data]
 
 
-def _start(folder: Path, stage: StageName, training: Any, data: Sequence[Source], **more: Any) -> None:
-    if (folder / CONFIG).exists():
-        raise UserError(
-            f"{folder} holds a training run already; go on with --resume or choose a new folder"
-        )
+def _start(
+    folder: Path, stage: StageName, training: Any, data: Sequence[Source], **more: Any
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     content = {
         "schema_version": SCHEMA_VERSION,
@@ -232,27 +242,65 @@ def _start(folder: Path, stage: StageName, training: Any, data: Sequence[Source]
         "stage": stage,
         "intermask_version": __version__,
         "training": to_dict(training),
-        "data": [{"name": each.root.resolve().name, "share": each.share} for each in data],
+        "data": _data_facts(data),
         **more,
     }
     _write_json(folder / CONFIG, content)
 
 
-def _check_unchanged(folder: Path, stage: StageName, training: Any) -> None:
-    content = read_run(folder)
-    if content["stage"] != stage:
-        raise UserError(f"{folder} is a {content['stage']} run; it cannot be resumed as a {stage}")
-    before = from_dict(_CONFIGURATIONS[stage], content["training"])
+def _data_facts(data: Sequence[Source]) -> list[dict[str, Any]]:
+    return [{"name": each.root.resolve().name, "share": each.share} for each in data]
+
+
+def _check_free(folder: Path) -> None:
+    """A run that never saved a checkpoint may be started again in its place."""
+    check_can_write(folder / CONFIG)
+    if any((folder / name).exists() for name in (checkpoint.LAST, checkpoint.BEST)):
+        raise UserError(
+            f"{folder} holds a training run already; go on with --resume or choose a new folder"
+        )
+    if folder.is_dir() and any(folder.iterdir()):
+        if not (folder / CONFIG).is_file():
+            raise UserError(f"{folder} holds other files; choose a new folder for the run")
+        read_run(folder)  # a bundle has a file of that name, too
+
+
+def _check_unchanged(
+    folder: Path, stage: StageName, training: Any, data: Sequence[Source]
+) -> None:
+    content = _read_run_of(folder, stage)
+    before: Any = from_dict(_CONFIGURATIONS[stage], content["training"])
     if before != training:
         raise UserError(
             f"{folder} was trained with other settings than those given; resume with the same "
             "ones, or start a new run"
         )
+    if content["data"] != _data_facts(data):
+        used = [f"{each['name']} (share {each['share']:g})" for each in content["data"]]
+        raise UserError(
+            f"{folder} was trained on {', '.join(used)}; give the same folders in the same order, "
+            "or start a new run"
+        )
+    if not (folder / checkpoint.LAST).is_file():
+        raise UserError(
+            f"{folder} has no checkpoint yet ({checkpoint.LAST}); start it again without --resume"
+        )
 
 
 def saved_training(folder: Path, stage: StageName) -> Any:
-    """The configuration that a run was started with."""
-    return from_dict(_CONFIGURATIONS[stage], read_run(folder)["training"])
+    """The configuration that a run was started with.
+
+    Raises:
+        UserError: the folder is no run, or one of the other stage.
+    """
+    return from_dict(_CONFIGURATIONS[stage], _read_run_of(folder, stage)["training"])
+
+
+def _read_run_of(folder: Path, stage: StageName) -> dict[str, Any]:
+    content = read_run(folder)
+    if content["stage"] != stage:
+        raise UserError(f"{folder} is a {content['stage']} run; it cannot be resumed as a {stage}")
+    return content
 
 
 def _check_codes(training: TransformerTraining, autoencoder: MotionAutoencoder) -> None:

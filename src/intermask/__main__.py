@@ -1,0 +1,6 @@
+"""``python -m intermask``."""
+
+from intermask.cli import main
+
+if __name__ == "__main__":
+    main()

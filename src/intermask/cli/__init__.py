@@ -1,0 +1,86 @@
+"""The command line: parses, calls, prints; what it calls can be called from Python as well.
+
+Nothing heavy is imported before a command needs it, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from intermask import __version__
+from intermask.cli.data import data_app
+from intermask.cli.export import export
+from intermask.cli.failures import SentenceGroup
+from intermask.cli.generate import complete, generate, react
+from intermask.cli.models import bundle, import_official, info
+from intermask.cli.options import examples
+from intermask.cli.train import train_app
+
+app = typer.Typer(
+    name="intermask",
+    cls=SentenceGroup,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="3D motion of two interacting people from text (InterMask, ICLR 2025).",
+    epilog=examples(
+        'intermask generate "Two people dance salsa." --seconds 4 --seed 0 -o dance',
+        "intermask info",
+    ),
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"intermask {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _start(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Options of the whole program."""
+
+
+app.command(
+    epilog=examples(
+        'intermask generate "Two people dance salsa." --seconds 4 --seed 0 -o dance',
+        'intermask generate "One person throws the other." --formats npz,bvh',
+        "intermask generate --prompts prompts.txt -o out/",
+        'intermask generate "Two people bow." --model runs/transformer -o bow',
+    )
+)(generate)
+app.command(
+    epilog=examples('intermask react dance.npz "Two people dance salsa." --person 1 -o reply')
+)(react)
+app.command(
+    epilog=examples(
+        'intermask complete dance.npz "They turn." --keep 0:1.0 --keep 3.0:4.0 -o filled',
+        'intermask complete dance.npz "They turn." --keep 0:1.0 --person 2 -o filled',
+    )
+)(complete)
+app.add_typer(train_app, name="train")
+app.add_typer(data_app, name="data")
+app.command(
+    epilog=examples(
+        "intermask export dance.npz --to bvh", "intermask export dance.npz --to mp4,sheet -o film"
+    )
+)(export)
+app.command(
+    epilog=examples("intermask info", "intermask info dance.npz", "intermask info runs/transformer")
+)(info)
+app.command(epilog=examples("intermask bundle runs/transformer -o mybundle --half"))(bundle)
+app.command(
+    "import-official", epilog=examples("intermask import-official InterMask/ -o official --check")
+)(import_official)
+
+
+def main() -> None:
+    """Entry point of ``intermask``."""
+    app()

@@ -1,0 +1,131 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from intermask.errors import UserError
+
+if TYPE_CHECKING:
+    from intermask.config import SamplingConfig
+
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device", metavar="auto|cpu|cuda|mps", help="Where networks run; auto takes a GPU."
+    ),
+]
+ModelOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--model", metavar="RUN|BUNDLE", help="A training run or a bundle. Default: built-in."
+    ),
+]
+TextSourceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--text-source",
+        metavar="DIR",
+        help="Folder with the text encoder's files, such as CLIP's. Default: installed or cached.",
+    ),
+]
+SeedOption = Annotated[int, typer.Option("--seed", help="The same seed gives the same motion.")]
+GuidanceOption = Annotated[
+    float | None,
+    typer.Option(
+        "--guidance", help="How closely the text is followed; 1 is none. Default: the model's, 2."
+    ),
+]
+TemperatureOption = Annotated[
+    float | None,
+    typer.Option(
+        "--temperature", help="Above 1 more variety, below 1 less. Default: the model's, 1."
+    ),
+]
+StepsOption = Annotated[
+    int | None,
+    typer.Option("--steps", help="Rounds of filling in tokens. Default: the model's, 20."),
+]
+FormatsOption = Annotated[
+    str,
+    typer.Option("--formats", help="What to write, with commas: npz, bvh, mp4, sheet (a PNG)."),
+]
+StemOption = Annotated[
+    str | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="STEM",
+        help="Name of the files without ending; a folder takes names from the text.",
+    ),
+]
+
+DEFAULT_FORMATS = "npz,bvh,mp4"
+
+
+def examples(*lines: str) -> str:
+    """Commands to show below a command's help."""
+    return "\n\n".join(("Examples:", *lines))
+
+
+def changed_sampling(
+    sampling: SamplingConfig,
+    guidance: float | None,
+    temperature: float | None,
+    steps: int | None,
+) -> SamplingConfig:
+    """A model's sampling with what was asked for in its place.
+
+    Raises:
+        ValueError: a value out of range.
+    """
+    from dataclasses import replace
+
+    wanted = {
+        "guidance": guidance,
+        "temperature": temperature,
+        "steps": steps,
+        "reaction_steps": steps,
+    }
+    return replace(sampling, **{k: v for k, v in wanted.items() if v is not None})  # type: ignore[arg-type]
+
+
+def parse_ranges(texts: list[str]) -> list[tuple[float, float]]:
+    """Ranges of seconds written ``start:end``.
+
+    Raises:
+        UserError: another form.
+    """
+    ranges = []
+    for text in texts:
+        try:
+            start, end = (float(part) for part in text.split(":"))
+        except ValueError as error:
+            raise UserError(
+                f"--keep {text} is no range; write start:end in seconds, such as 0:1.5"
+            ) from error
+        ranges.append((start, end))
+    return ranges
+
+
+def read_prompts(path: Path) -> list[str]:
+    """Sentences of a file, one a line; empty lines and lines that start with # are skipped.
+
+    Raises:
+        FileNotFoundError: no such file.
+        UserError: not a text file, or without a sentence.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no file {path}; give a text file, one prompt a line")
+    try:
+        text = path.read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not a text file in UTF-8; write one prompt a line") from error
+    lines = [line.strip() for line in text.splitlines()]
+    prompts = [line for line in lines if line and not line.startswith("#")]
+    if not prompts:
+        raise UserError(f"{path} holds no prompt; write one a line")
+    return prompts

@@ -1,0 +1,68 @@
+"""data import and data check."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from intermask import Motion
+from intermask.data.layout import InterHumanFolder
+from intermask.export.bvh import write_bvh
+
+
+def test_check_of_a_clean_folder(run: Any, dataset: Path) -> None:
+    result = run("data", "check", dataset)
+    assert result.exit_code == 0, result.output
+    assert "no problems" in result.stdout
+    assert "train" in result.stdout
+    assert "shortest, median, longest" in result.stdout
+
+
+def test_check_names_problems_and_exits_with_1(run: Any, dataset: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "dirty"
+    shutil.copytree(dataset, folder)
+    (folder / "motions_processed" / "person2" / "walk_1.npy").write_bytes(b"")
+    result = run("data", "check", folder, "--encoder", "minilm")
+    assert result.exit_code == 1
+    assert "corrupt file (1)" in result.stdout
+    assert "walk_1:" in result.stdout
+
+
+def test_check_of_something_else(fails: Any, tmp_path: Path) -> None:
+    assert "not a dataset folder" in fails("data", "check", tmp_path)
+
+
+def test_import_interhuman(run: Any, fails: Any, dataset: Path, tmp_path: Path) -> None:
+    result = run("data", "import", "interhuman", dataset, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert InterHumanFolder(tmp_path / "out").names("val") == ("walk_3", "walk_4")
+    arguments = ("data", "import", "interhuman", dataset, "-o")
+    assert "exists already" in fails(*arguments, tmp_path / "out")
+
+
+def test_import_bvh(run: Any, fails: Any, walk: Path, tmp_path: Path) -> None:
+    takes = tmp_path / "takes"
+    takes.mkdir()
+    write_bvh(Motion.load(walk), takes / "walk")
+    out = tmp_path / "out"
+    result = run(
+        "data", "import", "bvh", takes, "-o", out, "--scale", 0.01, "--activity", "walk about",
+        "--source", "tests",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "1 takes" in result.stdout
+    folder = InterHumanFolder(out)
+    (name,) = folder.names("train")
+    assert any("walk about" in caption for caption in folder.captions(name))
+    assert "not both" in fails("data", "import", "bvh", "-o", tmp_path / "x")
+    sentence = fails("data", "import", "bvh", takes, "-o", tmp_path / "x", "--mapping", "absent")
+    assert "absent" in sentence
+    assert not (tmp_path / "x").exists()
+
+
+def test_import_of_files_that_are_not_there(fails: Any, tmp_path: Path) -> None:
+    for kind, words in (("grapplemap", "absent"), ("single", "no .npz files"), ("bvh", ".bvh")):
+        target = tmp_path / "out"
+        assert words in fails("data", "import", kind, tmp_path / "absent", "-o", target)
+        assert not target.exists()
