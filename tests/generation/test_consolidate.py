@@ -98,6 +98,20 @@ def test_planted_feet_stand_and_nobody_sinks() -> None:
     assert result.positions[..., 1].min() > -0.005
 
 
+def test_hovering_people_are_set_down_together() -> None:
+    truth = walking_pair(30)
+    lift = torch.tensor([0.05, 0.06])[:, None, None]
+    positions = truth.positions.clone()
+    positions[..., 1] += lift
+    result = consolidate(positions, truth.rotations, options=replace(NOTHING, grounding=0.08))
+    moved = (result.positions - positions)[..., 1]
+    assert -0.06 < moved.mean() < -0.035
+    assert (moved[0] - moved[1]).abs().max() < 1e-3
+    high = positions + torch.tensor([0.0, 0.5, 0.0])
+    result = consolidate(high, truth.rotations, options=replace(NOTHING, grounding=0.08))
+    assert (result.positions - high).abs().max() < 1e-3
+
+
 def test_hands_stay_on_the_partner() -> None:
     """The wrists were decoded 4 to 8 cm apart; stretched bones pull them away from there."""
     truth, positions, _ = decoded(0.01)

@@ -47,9 +47,9 @@ def corner_label(image: Image, text: str, size: int = 15) -> Image:
     """The image with a small text in its lower left corner; only that corner is drawn anew."""
     label = _label(text, size)
     height, width = label.shape[:2]
-    if height > image.shape[0] or width > image.shape[1]:
-        return image
     result = image.copy()
+    if height > image.shape[0] or width > image.shape[1]:
+        return result
     corner = result[-height:, :width].astype(np.float32)
     ink = label[..., None]
     result[-height:, :width] = np.round(corner * (1 - ink) + np.array(_FAINT) * ink)

@@ -21,7 +21,7 @@ from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 
-_GRID = 0.015  # metres between samples of the distance field
+_GRID = 0.016  # metres between samples of the distance field
 _BLEND = 0.030  # metres over which neighbouring solids flow into each other
 _SKIN = 0.022  # metres over which the surface passes from one joint to the next
 _MARGIN = 0.06

@@ -14,7 +14,7 @@ from intermask.export.scene import Scene
 from intermask.files import atomic_path
 from intermask.motion import Motion
 
-VIEW_SIZE = (576, 576)
+VIEW_SIZE = (512, 512)
 """Pixels (width, height) of each of the two views."""
 
 
@@ -74,4 +74,6 @@ def render_mp4(
 def _page(picture: NDArray[np.uint8], strip: NDArray[np.uint8], time: float) -> bytes:
     """One frame of the video as raw RGB."""
     labelled = corner_label(picture, f"{time:.1f} s")
+    middle = labelled.shape[1] // 2
+    labelled[:, middle - 1 : middle + 1] = strip[0, 0]  # parts the views
     return np.ascontiguousarray(np.concatenate((strip, labelled))).tobytes()

@@ -153,6 +153,7 @@ def person_offsets(
 
 _PLAUSIBLE_COSINE = 0.9  # 26 degrees
 _FLOOR_MARGIN = 0.01  # metres
+_UNEVEN = 0.02  # metres by which two people may stand at different heights
 
 
 def _with_planted_feet(
@@ -183,14 +184,21 @@ def _with_planted_feet(
 
 
 def _grounded(positions: Tensor, kept: Tensor, limit: float) -> Tensor:
-    """Set a person who hovers or sinks all the time on the floor, if no frame must be kept."""
+    """Set people who hover or sink all the time on the floor, if no frame must be kept.
+
+    Both move together where that will do, so that they stay where they were on each other.
+    """
     lowest = positions[..., 1].amin(-1)
     above = torch.quantile(lowest, 0.05, dim=1)
     below = torch.quantile(lowest, 0.5, dim=1)  # single frames below the floor are the solver's
     shift = -below.clamp_max(0.0) - (above - _FLOOR_MARGIN).clamp_min(0.0)
-    usable = (shift.abs() < limit) & ~kept.any(1)
+    shift = torch.where(shift.abs() < limit, shift, torch.zeros_like(shift))
+    if bool(kept.any()):
+        return positions
+    together = shift[shift.abs().argmin()]
+    shift = torch.where((shift - together).abs() < _UNEVEN, together, shift)
     result = positions.clone()
-    result[..., 1] += torch.where(usable, shift, torch.zeros_like(shift))[:, None, None]
+    result[..., 1] += shift[:, None, None]
     return result
 
 
