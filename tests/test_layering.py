@@ -36,7 +36,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Networks see tensors and sizes, never a dataset or a file.
     "masking": {"config"},
     "text": {"errors"},
-    "models": {"config", "errors", "skeleton", "text.features"},
+    "models": {"config", "errors", "geometry", "skeleton", "text.features"},
     # A trained model, its files and its use.
     "bundle": {"models", "text", "representation", *FOUNDATION},
     "official": {"bundle", "models", "text", "representation", *FOUNDATION},
