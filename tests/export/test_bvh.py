@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from intermask.data.bvh import JointMapping, bvh_joints, parse_bvh
 from intermask.export.bvh import euler_angles, write_bvh
+from intermask.generation.consolidate import consolidate
 from intermask.geometry import axis_angle_to_matrix
 from intermask.motion import Motion
 from intermask.skeleton import SMPL22
@@ -104,6 +105,16 @@ def test_rotations_that_disagree_follow_the_positions(walkers: Motion, tmp_path:
     noise = axis_angle_to_matrix(0.2 * torch.randn(2, 60, 21, 3, generator=generator))
     motion = replace(walkers, rotations=walkers.rotations @ noise)
     assert largest_error(motion, write_bvh(motion, tmp_path / "noisy")) < 0.01
+
+
+def test_a_generated_motion_agrees(walkers: Motion, tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    shape = walkers.positions.shape
+    positions = walkers.positions + 0.01 * torch.randn(shape, generator=generator)
+    noise = axis_angle_to_matrix(0.2 * torch.randn(*shape[:2], 21, 3, generator=generator))
+    settled = consolidate(positions, walkers.rotations @ noise)
+    motion = Motion(settled.positions, settled.rotations, settled.root_rotations)
+    assert largest_error(motion, write_bvh(motion, tmp_path / "generated")) < 1e-4
 
 
 def test_people_lying_down_and_tumbling(walkers: Motion, tmp_path: Path) -> None:
