@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from intermask.errors import UserError
-from intermask.files import atomic_folder, atomic_path
+from intermask.files import atomic_folder, atomic_path, check_can_write, check_new_folder
 
 
 class Interrupted(Exception):
@@ -105,3 +105,18 @@ def test_a_folder_with_content_is_left_alone(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="exists already"), atomic_folder(target):
         pass
     assert (target / "mine").read_text() == "precious"
+
+
+def test_looking_ahead_says_what_writing_would_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    before = sorted(tmp_path.rglob("*"))
+    check_can_write(tmp_path / "new" / "deeper" / "motion.npz")
+    check_new_folder(tmp_path / "new" / "deeper")
+    with pytest.raises(UserError, match="a folder has that name"):
+        check_can_write(tmp_path)
+    with pytest.raises(UserError, match="exists already"):
+        check_new_folder(tmp_path)
+    for check in (check_can_write, check_new_folder):
+        with pytest.raises(UserError, match="file is not a folder; choose another output"):
+            check(tmp_path / "file" / "motion")
+    assert sorted(tmp_path.rglob("*")) == before

@@ -246,15 +246,19 @@ def test_normalising_and_back_changes_nothing() -> None:
     assert set(normaliser.state_dict()) == {"mean", "std"}
 
 
-def test_a_fitted_normaliser_keeps_joints_comparable(loaded: Tensor) -> None:
+def test_in_fitted_normalised_space_distances_keep_their_meaning(loaded: Tensor) -> None:
     clips = list(representation.canonicalise_pair(loaded).features)
     normaliser = representation.fit_normaliser(clips)
-    normal = normaliser.normalise(torch.cat(clips))
-    assert largest_error(normal.mean(0), torch.zeros(262)) < 1e-3
-    by_joint = normaliser.std[POSITIONS].unflatten(0, (22, 3))
-    assert torch.equal(by_joint, by_joint[:1].expand(22, 3))
-    assert normaliser.std[ROTATIONS].unique().numel() == 1
-    assert torch.equal(normaliser.std[CONTACTS], torch.ones(4))
+    features = torch.cat(clips)
+    normal = normaliser.normalise(features)
+    metres, scaled = (representation.decode_positions(each) for each in (features, normal))
+    factor = normaliser.std[0]
+    between = metres[:, 20] - metres[:, 5]
+    assert largest_error((scaled[:, 20] - scaled[:, 5]) * factor, between) < TOLERANCE
+    for columns in (POSITIONS, VELOCITIES, ROTATIONS):
+        assert normaliser.std[columns].unique().numel() == 1
+        assert 0.5 < float(normal[:, columns].square().mean().sqrt()) < 2.0
+    assert torch.equal(normal[:, CONTACTS], features[:, CONTACTS])
 
 
 @pytest.mark.parametrize("wrong", [0.0, -1.0, np.nan, np.inf])
