@@ -18,6 +18,7 @@ from intermask.generation.world import (
     kept_frames,
     minimum_jerk,
     place_given,
+    sized_like,
     with_kept,
 )
 from intermask.geometry import axis_angle_to_matrix, geodesic_angle, yaw_matrix
@@ -193,6 +194,31 @@ def test_nothing_jumps(gap: int) -> None:
     assert longest(eased.positions) < 2.0 * usual
     bends = geodesic_angle(eased.rotations[0, 1:], eased.rotations[0, :-1])
     assert float(bends.max()) < 0.12
+
+
+def test_speed_goes_on_across_the_boundary() -> None:
+    """Right beside a kept frame nothing is pushed harder than within the given motion."""
+    generated, given = _two_motions()
+    eased = ease_into(generated, given, _kept(60, (0, 20), (40, 60))).positions[0]
+    push = (eased[2:] - 2 * eased[1:-1] + eased[:-2]).norm(dim=-1).amax(-1)
+    usual = given.positions[0, 2:] - 2 * given.positions[0, 1:-1] + given.positions[0, :-2]
+    for frame in (19, 40):  # the last and the first kept one
+        assert float(push[frame - 1]) < 2 * float(usual.norm(dim=-1).max())
+
+
+@pytest.mark.parametrize("person", [0, 1])
+def test_bodies_get_the_size_of_the_kept_frames(person: int) -> None:
+    given = walking_pair(30).positions.double()
+    small = 0.8 * given + torch.tensor([0.5, 0.2, 0.0], dtype=torch.double)
+    kept = torch.zeros(2, 30, dtype=torch.bool)
+    kept[person, :4] = True
+    sized = sized_like(small, given, kept)
+    assert torch.equal(sized[1 - person], small[1 - person])
+    # every frame is the given one, but where the small body was
+    theirs, ours = given[person], sized[person]
+    assert largest_error(ours - ours[:, :1], theirs - theirs[:, :1]) < 1e-6
+    assert largest_error(ours[..., 1].amin(-1), small[person, ..., 1].amin(-1)) < 1e-9
+    assert largest_error(ours[:, 0, (0, 2)], small[person, :, 0][:, (0, 2)]) < 1e-9
 
 
 def test_what_agrees_already_is_left_as_it_is() -> None:

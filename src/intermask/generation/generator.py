@@ -42,6 +42,7 @@ from intermask.generation.world import (
     kept_columns,
     kept_frames,
     place_given,
+    sized_like,
     with_kept,
 )
 from intermask.masking import mask_id, padding_id
@@ -331,6 +332,7 @@ class InteractionGenerator:
     def _settle(self, scene: GivenScene, features: Tensor, kept: Tensor) -> Motion:
         """Decoded canonical features (2, t, 262) beside the kept frames, in the world."""
         positions = scene.frame.lifted(decode_positions(features.double()))
+        positions = sized_like(positions, scene.motion.positions, kept)
         eased = ease_into(
             Eased(positions, decode_rotations(features.double())),
             Eased(scene.motion.positions, scene.motion.rotations),

@@ -27,6 +27,7 @@ from intermask.config import FloorRule
 from intermask.errors import UserError
 from intermask.motion import Motion
 from intermask.representation import canonicalise_pair, y_up_to_z_up
+from intermask.skeleton import SMPL22
 
 EASE_FRAMES = 12
 """Most new frames that are changed so that they lead into a kept one."""
@@ -177,8 +178,7 @@ def with_kept(given: Motion, made: Motion, kept: Tensor) -> Motion:
     """What is kept (2, t) of the given motion to the last bit, the made one elsewhere."""
 
     def merged(theirs: Tensor, ours: Tensor) -> Tensor:
-        mask = kept.reshape(*kept.shape, *(1 for _ in theirs.shape[2:]))
-        return torch.where(mask, theirs, ours.to(theirs.dtype))
+        return torch.where(_broadcast(kept, theirs), theirs, ours.to(theirs.dtype))
 
     return replace(
         made,
@@ -195,13 +195,41 @@ class Eased(NamedTuple):
     rotations: Tensor
 
 
+def sized_like(positions: Tensor, given: Tensor, kept: Tensor) -> Tensor:
+    """Generated positions of people whose bones are as long as in the kept frames.
+
+    A decoded body is never quite as large as the given one. Every bone keeps its direction, so a
+    straight leg stays straight; the body then goes up or down until its lowest joint is as high as
+    it was. Bone lengths are medians over kept frames; a person without any is left alone.
+
+    Args:
+        positions: (2, t, 22, 3) metres, generated.
+        given: (2, t, 22, 3) metres; only kept frames are read.
+        kept: (2, t) bool.
+    """
+    people = []
+    for person, theirs, chosen in zip(positions, given, kept, strict=True):
+        if not bool(chosen.any()):
+            people.append(person)
+            continue
+        joints = [person[:, 0]]
+        for parent, child in SMPL22.bones:
+            length = (theirs[chosen, child] - theirs[chosen, parent]).norm(dim=-1).median()
+            bone = person[:, child] - person[:, parent]
+            joints.append(joints[parent] + length * torch.nn.functional.normalize(bone, dim=-1))
+        sized = torch.stack(joints, -2)
+        lift = person[..., 1].amin(-1) - sized[..., 1].amin(-1)
+        people.append(sized + lift[:, None, None] * sized.new_tensor((0.0, 1.0, 0.0)))
+    return torch.stack(people)
+
+
 def ease_into(generated: Eased, given: Eased, kept: Tensor, frames: int = EASE_FRAMES) -> Eased:
     """Generated motion with the kept frames of the given one put in, without jumps beside them.
 
     What the generated motion says of a kept frame differs from the frame itself, as any decoded
-    motion does. This difference (where the pelvis is, which way the body is turned, then the pose)
-    is added to the new frames beside it, along a minimum-jerk curve that has died away after
-    ``frames`` frames, or sooner where another kept frame follows. Kept frames come back as given.
+    motion does. This difference, and the speed at which it changes, go on into the new frames
+    beside it, along a minimum-jerk curve that has died away after ``frames`` frames, or sooner
+    where another kept frame follows. Kept frames come back as given.
 
     Args:
         generated: all frames, also those that are kept, in the frame of ``given``.
@@ -223,40 +251,85 @@ def ease_into(generated: Eased, given: Eased, kept: Tensor, frames: int = EASE_F
 
 def _eased_person(generated: Eased, given: Eased, kept: Tensor, frames: int) -> Eased:
     """`ease_into` for one person: (t, 22, 3), (t, 21, 3, 3) and (t,)."""
-    positions = generated.positions
-    yaw, shift = positions.new_zeros(len(kept)), positions.new_zeros(len(kept), 3)
-    pose = torch.zeros_like(positions)
-    bends = positions.new_zeros(*generated.rotations.shape[:2], 3)
+    change = torch.zeros(len(kept), _DIFFERENCE_WIDTH).to(generated.positions)
     touched = torch.zeros_like(kept)
     for start, stop in _gaps(kept):
         reach = min(frames, stop - start)
         steps = torch.arange(1, reach + 1)
-        weight = 1 - minimum_jerk(steps.to(positions) / (reach + 1))
-        for edge, beside in ((start - 1, start - 1 + steps), (stop, stop - steps)):
+        weight = 1 - minimum_jerk(steps.to(change) / (reach + 1))
+        for edge, inwards in ((start - 1, 1), (stop, -1)):
             if not 0 <= edge < len(kept):
                 continue
-            ours, theirs = positions[edge], given.positions[edge]
-            turn = _turn_between(ours - ours[0], theirs - theirs[0])
-            turned = (ours - ours[0]) @ geometry.yaw_matrix(turn).T
-            bend = geometry.matrix_to_axis_angle(
-                generated.rotations[edge].transpose(-1, -2) @ given.rotations[edge]
-            )
+            difference = _difference(generated, given, edge)
+            speed = torch.zeros_like(difference)
+            before = edge - inwards
+            if 0 <= before < len(kept) and bool(kept[before]):
+                speed = difference - _difference(generated, given, before)
+            # what grows so fast is an angle that went past the half-turn
+            speed = speed.where(speed.abs() < _LARGEST_SPEED, torch.zeros_like(speed))
+            beside = edge + inwards * steps
             touched[beside] = True
-            yaw[beside] += weight * turn
-            shift[beside] += weight[:, None] * (theirs[0] - ours[0])
-            pose[beside] += weight[:, None, None] * (theirs - theirs[0] - turned)
-            bends[beside] += weight[:, None, None] * bend
-    pelvis = positions[:, :1]
-    eased = (positions - pelvis) @ geometry.yaw_matrix(yaw).transpose(-1, -2)
-    eased = eased + pelvis + shift[:, None] + pose
-    rotations = generated.rotations @ geometry.axis_angle_to_matrix(bends)
+            change[beside] += weight[:, None] * (difference + steps.to(change)[:, None] * speed)
+    eased = _changed(generated, change)
     # frames out of reach stay what they are to the last bit
-    eased = torch.where(touched[:, None, None], eased, positions)
-    rotations = torch.where(touched[:, None, None, None], rotations, generated.rotations)
     return Eased(
-        torch.where(kept[:, None, None], given.positions, eased),
-        torch.where(kept[:, None, None, None], given.rotations, rotations),
+        *(
+            torch.where(
+                _broadcast(kept, ours),
+                theirs,
+                torch.where(_broadcast(touched, ours), new, ours),
+            )
+            for ours, theirs, new in zip(generated, given, eased, strict=True)
+        )
     )
+
+
+_LARGEST_SPEED = 0.5
+"""Radians (or metres) a frame by which a difference can plausibly grow."""
+
+# A difference is one row: yaw of the body, way of the pelvis, swings and lengths of the 21 bones,
+# bends of the 21 joints. Bones swing, because positions that are blended shorten limbs, and knees
+# and elbows snap when these are stretched again.
+_ROTATED = SMPL22.joint_count - 1
+_SIZES = (1, 3, 3 * _ROTATED, _ROTATED, 3 * _ROTATED)
+_DIFFERENCE_WIDTH = sum(_SIZES)
+
+
+def _bones(positions: Tensor) -> Tensor:
+    """Vectors (..., 21, 3) from the parents of joints 1 to 21 to these, of (..., 22, 3)."""
+    return positions[..., 1:, :] - positions[..., list(SMPL22.parents[1:]), :]
+
+
+def _difference(generated: Eased, given: Eased, frame: int) -> Tensor:
+    """How the given frame differs from the generated one: a row for `_changed`."""
+    ours, theirs = generated.positions[frame], given.positions[frame]
+    yaw = _turn_between(ours - ours[0], theirs - theirs[0])
+    our_bones, their_bones = _bones(ours) @ geometry.yaw_matrix(yaw).T, _bones(theirs)
+    swings = geometry.matrix_to_axis_angle(geometry.rotation_between(our_bones, their_bones))
+    lengths = their_bones.norm(dim=-1) - our_bones.norm(dim=-1)
+    bends = geometry.matrix_to_axis_angle(
+        generated.rotations[frame].transpose(-1, -2) @ given.rotations[frame]
+    )
+    return torch.cat((yaw[None], theirs[0] - ours[0], swings.flatten(), lengths, bends.flatten()))
+
+
+def _changed(generated: Eased, change: Tensor) -> Eased:
+    """Frames (t, ...) turned about their pelvis, moved, and bent by rows (t, width)."""
+    yaw, way, swings, lengths, bends = change.split(_SIZES, dim=1)
+    bones = _bones(generated.positions) @ geometry.yaw_matrix(yaw[:, 0]).transpose(-1, -2)
+    turns = geometry.axis_angle_to_matrix(swings.unflatten(1, (-1, 3)))
+    stretch = 1 + lengths / bones.norm(dim=-1).clamp_min(1e-6)
+    bones = (turns @ bones[..., None])[..., 0] * stretch[..., None]
+    joints = [generated.positions[:, 0] + way]
+    for parent, child in SMPL22.bones:
+        joints.append(joints[parent] + bones[:, child - 1])
+    turned = geometry.axis_angle_to_matrix(bends.unflatten(1, (-1, 3)))
+    return Eased(torch.stack(joints, 1), generated.rotations @ turned)
+
+
+def _broadcast(flags: Tensor, values: Tensor) -> Tensor:
+    """Flags (t,) or (2, t) with the dimensions of values (..., more)."""
+    return flags.reshape(*flags.shape, *(1 for _ in values.shape[flags.ndim :]))
 
 
 def minimum_jerk(x: Tensor) -> Tensor:
