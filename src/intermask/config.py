@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
 GraphScope = Literal["all_frames", "first_frame", "none"]
-PositionFrame = Literal["world", "pelvis"]
+PositionFrame = Literal["world", "root"]
 Distance = Literal["smooth_l1", "l1"]
 RotationOrder = Literal["two_columns", "interleaved"]
 FloorRule = Literal["per_person", "shared"]
@@ -46,10 +46,8 @@ class TokenizerConfig:
     """Frames on which joints exchange messages. Released weights need ``first_frame`` (a quirk of
     their edge list); ``none`` replaces the graph by a 3x3 convolution (Inter-X)."""
     position_frame: PositionFrame = "world"
-    """``pelvis``: inside the network joints are seen relative to the pelvis, which alone carries
-    the place in the world. ``world`` is the released form."""
-    limb_gain: float = 3.0
-    """Factor on pelvis-relative positions and velocities, which vary less than world ones."""
+    """``root``: inside the network the pelvis's motion is apart from the pose (see
+    `models.root_frame`), and rows of the grid know which joint they are. ``world``: as released."""
 
     def __post_init__(self) -> None:
         _choices(self)

@@ -283,17 +283,21 @@ class Normaliser(nn.Module):
 
 
 def fit_normaliser(clips: list[Tensor]) -> Normaliser:
-    """Normaliser of features (t, 262): means by column, one deviation for each kind and axis.
+    """Normaliser of features (t, 262) in which distances and directions keep their meaning.
 
-    All joints share the deviation of a position axis (and of velocities, and of rotations), so
-    that a difference between two joints keeps its meaning in normalised space; contacts stay as
-    they are.
+    All joints share the pelvis's mean and one deviation of positions over joints and axes; the
+    same for velocities, with mean 0, and one deviation for rotations. So a normalised difference
+    between two joints is a scaled vector in metres. Contacts stay as they are.
     """
     every = torch.cat(clips).double()
-    mean, deviation = every.mean(0), every.std(0)
+    mean, variance = every.mean(0), every.var(0)
+    pelvis = mean[POSITIONS][:3].clone()
+    spread = every[:, POSITIONS].unflatten(1, (JOINTS, 3)) - pelvis
     std = torch.ones_like(mean)
-    for columns in (POSITIONS, VELOCITIES):
-        by_axis = deviation[columns].unflatten(0, (JOINTS, 3)).square().mean(0).sqrt()
-        std[columns] = by_axis.repeat(JOINTS)
-    std[ROTATIONS] = deviation[ROTATIONS].square().mean().sqrt()
+    mean[POSITIONS] = pelvis.repeat(JOINTS)
+    std[POSITIONS] = spread.square().mean().sqrt()
+    mean[VELOCITIES] = 0.0
+    std[VELOCITIES] = every[:, VELOCITIES].square().mean().sqrt()
+    std[ROTATIONS] = variance[ROTATIONS].mean().sqrt()
+    mean[CONTACTS] = 0.0
     return Normaliser(mean, std.clamp_min(1e-4))

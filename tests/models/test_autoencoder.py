@@ -7,7 +7,7 @@ import torch
 
 from golden_files import Golden, golden, largest_error
 from intermask.config import TokenizerConfig
-from intermask.models.autoencoder import MotionAutoencoder, pelvis_to_world, world_to_pelvis
+from intermask.models.autoencoder import MotionAutoencoder
 from intermask.official import tokenizer_key
 from intermask.representation import from_joint_grid, to_joint_grid
 
@@ -81,15 +81,6 @@ def test_messages_pass_on_every_frame_unless_told_otherwise() -> None:
         change = (graph(as_input[0]) - graph(as_input[1])).abs().sum(1)[0, :, 5]
         assert change[0] > 0
         assert bool((change[[1, 2, 3]] > 0).all()) == reaches
-
-
-def test_pelvis_frame_is_invertible_and_ignores_where_people_stand() -> None:
-    grid = torch.randn(2, 8, 22, 12)
-    there = world_to_pelvis(grid, 3.0)
-    assert torch.allclose(pelvis_to_world(there, 3.0), grid, atol=1e-5)
-    shifted = grid.clone()
-    shifted[..., :3] += torch.tensor([4.0, 0.0, -2.0])
-    assert torch.allclose(world_to_pelvis(shifted, 3.0)[..., 1:, :], there[..., 1:, :], atol=1e-5)
 
 
 def test_token_map_shape_follows_from_the_configuration() -> None:

@@ -10,7 +10,9 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from intermask.config import GraphScope, TokenizerConfig
+from intermask.models import root_frame
 from intermask.models.quantizer import EMACodebook
+from intermask.models.root_frame import RootFrame
 from intermask.skeleton import SMPL22
 
 STRIDES = 2
@@ -39,6 +41,7 @@ class MotionAutoencoder(nn.Module):
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
         self.config = config
+        self.frame = RootFrame() if config.position_frame == "root" else None
         self.encoder = Encoder(config)
         self.codebook = EMACodebook(
             config.codebook_size, config.width, config.ema_decay, config.assignment_temperature
@@ -110,8 +113,8 @@ class MotionAutoencoder(nn.Module):
                 f"a joint grid has shape {tuple(grid.shape)}; expected (batch, frames, "
                 f"{expected[0]}, {expected[1]}) with frames a multiple of {self.stride}"
             )
-        if self.config.position_frame == "pelvis":
-            grid = world_to_pelvis(grid, self.config.limb_gain)
+        if self.frame is not None:
+            grid = self.frame.split(grid)
         return self.encoder(rearrange(grid, "b t j d -> b d j t"))
 
     def tokenize(self, grid: Tensor) -> Tensor:
@@ -131,27 +134,7 @@ class MotionAutoencoder(nn.Module):
     def decode_latent(self, codes: Tensor) -> Tensor:
         """Normalised joint grids (b, t, j, d) of code vectors (b, c, s, n)."""
         grid = rearrange(self.decoder(codes), "b d j t -> b t j d")
-        if self.config.position_frame == "pelvis":
-            grid = pelvis_to_world(grid, self.config.limb_gain)
-        return grid
-
-
-def world_to_pelvis(grid: Tensor, gain: float) -> Tensor:
-    """See every joint but the pelvis relative to it, ``gain`` times larger.
-
-    Positions and velocities (the first six features) of joints 1.. become differences to joint 0.
-    Exact when all joints share a deviation in the normaliser; invertible whatever it is.
-    """
-    pelvis = grid[..., :1, :6]
-    limbs = (grid[..., 1:, :6] - pelvis) * gain
-    return torch.cat((torch.cat((pelvis, limbs), -2), grid[..., 6:]), -1)
-
-
-def pelvis_to_world(grid: Tensor, gain: float) -> Tensor:
-    """Inverse of `world_to_pelvis`."""
-    pelvis = grid[..., :1, :6]
-    limbs = grid[..., 1:, :6] / gain + pelvis
-    return torch.cat((torch.cat((pelvis, limbs), -2), grid[..., 6:]), -1)
+        return grid if self.frame is None else self.frame.join(grid)
 
 
 class JointGraph(nn.Module):
@@ -230,17 +213,33 @@ def residual_net(config: TokenizerConfig) -> nn.Sequential:
     )
 
 
+def grid_channels(config: TokenizerConfig) -> int:
+    """Channels of the grid that the network itself sees."""
+    return root_frame.CHANNELS if config.position_frame == "root" else config.joint_features
+
+
+def joint_identity(config: TokenizerConfig) -> nn.Parameter | None:
+    """What tells a row of the grid which joint it is (1, c, j, 1); the released form has none.
+
+    Convolutions treat all rows alike, and joints normalised alike differ by their mean pose.
+    """
+    if config.position_frame == "world":
+        return None
+    return nn.Parameter(0.3 * torch.randn(1, config.width, config.joints, 1))
+
+
 class Encoder(nn.Module):
     """Joint grid (b, d, j, t) to latents (b, c, s, n)."""
 
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
-        width = config.width
+        width, channels = config.width, grid_channels(config)
         self.enter: nn.Module
         if config.graph_scope == "none":
-            self.enter = nn.Conv2d(config.joint_features, width, 3, padding=1)
+            self.enter = nn.Conv2d(channels, width, 3, padding=1)
         else:
-            self.enter = GraphPair(config.joint_features, width, width, config.graph_scope)
+            self.enter = GraphPair(channels, width, width, config.graph_scope)
+        self.joint_identity = joint_identity(config)
         self.stages = nn.ModuleList(
             nn.Sequential(
                 nn.Conv2d(width, width, config.kernel, config.stride, padding=1),
@@ -253,6 +252,8 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(b, d, j, t) to (b, c, s, n)."""
         x = F.relu(self.enter(x))
+        if self.joint_identity is not None:
+            x = x + self.joint_identity
         for stage in self.stages:
             x = stage(x)
         return self.leave(x)
@@ -263,7 +264,7 @@ class Decoder(nn.Module):
 
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
-        width = config.width
+        width, channels = config.width, grid_channels(config)
         self.enter = nn.Conv2d(width, width, 3, padding=1)
         self.stages = nn.ModuleList(
             nn.Sequential(
@@ -273,16 +274,19 @@ class Decoder(nn.Module):
             )
             for factors in config.upsampling
         )
+        self.joint_identity = joint_identity(config)
         self.widen = nn.Conv2d(width, width, 3, padding=1)
         self.leave: nn.Module
         if config.graph_scope == "none":
-            self.leave = nn.Conv2d(width, config.joint_features, 3, padding=1)
+            self.leave = nn.Conv2d(width, channels, 3, padding=1)
         else:
-            self.leave = GraphPair(width, width, config.joint_features, config.graph_scope)
+            self.leave = GraphPair(width, width, channels, config.graph_scope)
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, c, s, n) to (b, d, j, t)."""
         x = F.relu(self.enter(x))
         for stage in self.stages:
             x = stage(x)
+        if self.joint_identity is not None:
+            x = x + self.joint_identity
         return self.leave(F.relu(self.widen(x)))

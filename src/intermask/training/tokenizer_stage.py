@@ -25,6 +25,8 @@ from intermask.representation import (
 )
 from intermask.training.losses import interhuman_terms, total
 
+STATISTICS_WINDOWS = 512
+"""Training windows from which a root frame takes its statistics."""
 VALIDATION_CLIPS = 24
 """Clips of each source that a validation reconstructs, evenly spread over the split."""
 
@@ -63,6 +65,10 @@ class TokenizerStage:
             training.mirror,
         )
         self.index = self.sampler.index()
+        if self.model.frame is not None:
+            rng = step_generator(training.run.seed, 0, "statistics")
+            windows = self.sampler.draw(self.index, rng, STATISTICS_WINDOWS).to(device)
+            self.model.frame.fit([to_joint_grid(self.normaliser.normalise(windows)).flatten(0, 1)])
         self.validation = [_spread(each, VALIDATION_CLIPS) for each in validation]
 
     def losses(self, step: int) -> dict[str, Tensor]:
