@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from intermask.data.bvh import JointMapping, bvh_joints, parse_bvh
+from intermask.data.bvh import bvh_joints, parse_bvh
+from intermask.data.bvh_mapping import mapping_by_names
 from intermask.export.bvh import euler_angles, write_bvh
 from intermask.generation.consolidate import consolidate
 from intermask.geometry import axis_angle_to_matrix
@@ -90,12 +91,10 @@ def test_positions_come_back(walkers: Motion, tmp_path: Path) -> None:
 
 
 def test_the_projects_own_reader_agrees(walkers: Motion, tmp_path: Path) -> None:
-    mapping = JointMapping(
-        {name: {name: 1.0} for name in SMPL22.names}, {name: (name,) for name in SMPL22.names}
-    )
     paths = write_bvh(walkers, tmp_path / "walk.bvh")
     for person, path in enumerate(paths):
-        joints = bvh_joints(parse_bvh(path), mapping, unit_scale=0.01)
+        file = parse_bvh(path)
+        joints = bvh_joints(file, mapping_by_names(file), unit_scale=0.01)
         expected = walkers.positions[person].numpy()
         assert np.abs(joints.positions - expected).max() < 1e-4
 

@@ -95,9 +95,11 @@ def mapping_by_names(file: BvhFile) -> JointMapping:
     for name in file.names:
         if not name.startswith("End_"):
             plain.setdefault(_plain(name), name)
-    found: dict[str, str] = {}
+    # A file with SMPL's own names means them: other spellings would take its foot for the ankle.
+    own_names = set(SMPL22.names) <= set(file.names)
+    found: dict[str, str] = {name: name for name in SMPL22.names} if own_names else {}
     for joint in SMPL22.names:
-        if joint not in _SPINE and not joint.endswith("_collar"):
+        if joint not in found and joint not in _SPINE and not joint.endswith("_collar"):
             options = [plain[s] for s in _spellings(joint) if s in plain]
             free = [option for option in options if option not in found.values()]
             if free:
