@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,34 @@ def test_import_official_names_what_is_missing(fails: Any, tmp_path: Path) -> No
     assert "checkpoints" in fails("import-official", tmp_path, "-o", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert "-o BUNDLE" in fails("import-official", tmp_path)
+
+
+def test_import_official(run: Any, tmp_path: Path) -> None:
+    release = Path(__file__).parent.parent / "golden" / "official_layout"
+    result = run("import-official", release, "--check")
+    assert result.exit_code == 0, result.output
+    assert "tokenizer sha256" in result.stdout
+    assert not list(tmp_path.iterdir())
+    result = run("import-official", release, "-o", tmp_path / "official")
+    assert result.exit_code == 0, result.output
+    assert "sha256" not in result.stdout
+    assert "clip" in run("info", tmp_path / "official").stdout
+
+
+def test_help_needs_no_networks() -> None:
+    """Start-up is what every command pays: nothing heavy before a command asks for it."""
+    code = """
+import sys
+from intermask.cli import main
+for arguments in (["--help"], ["generate", "--help"], ["train", "tokenizer", "--help"]):
+    sys.argv = ["intermask", *arguments]
+    try:
+        main()
+    except SystemExit as stop:
+        assert not stop.code
+assert not {"torch", "numpy", "scipy", "transformers", "vtkmodules"} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=120)
 
 
 def test_commands_have_help_with_examples(run: Any) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from intermask.training.loop import Progress as StepProgress
+
+_SECONDS_BETWEEN_LINES = 60.0
 
 Update = Callable[[int, int], None]
 """Called with what is done and what there is to do."""
@@ -39,7 +44,9 @@ def progress_bar(description: str) -> Iterator[Update]:
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=messages(), transient=True) as progress:
+    console = messages()
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
         task = progress.add_task(description, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
@@ -47,12 +54,19 @@ def progress_bar(description: str) -> Iterator[Update]:
 @contextmanager
 def working(description: str) -> Iterator[None]:
     """A moving sign beside work of unknown length."""
-    with messages().status(description):
+    console = messages()
+    if console.is_terminal:
+        with console.status(description):
+            yield
+    else:
         yield
 
 
 class TrainingView:
-    """A bar with speed, time left and losses, and a line for every validation."""
+    """A bar with speed, time left and losses, and a line for every validation.
+
+    Where there is no terminal (a log file), a line from time to time takes the bar's place.
+    """
 
     def __init__(self, stage: str) -> None:
         from rich.progress import (
@@ -62,45 +76,65 @@ class TrainingView:
             TextColumn,
             TimeRemainingColumn,
         )
+        from rich.table import Column
 
         self.console = messages()
         self._progress = Progress(
-            TextColumn(stage),
-            BarColumn(bar_width=20),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[speed]}"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[losses]}"),
+            TextColumn(stage, table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=12),
+            MofNCompleteColumn(table_column=Column(no_wrap=True)),
+            TextColumn("{task.fields[speed]}", table_column=Column(no_wrap=True)),
+            TimeRemainingColumn(compact=True, table_column=Column(no_wrap=True)),
+            TextColumn(
+                "{task.fields[losses]}",
+                table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1),
+            ),
             console=self.console,
+            expand=True,
+            disable=not self.console.is_terminal,
         )
         self._task = self._progress.add_task(stage, total=None, speed="", losses="")
         self._seconds = 0.0
+        self._told = 0.0
         self.step = 0
         """The last step that was done."""
 
     def __enter__(self) -> TrainingView:
         self._progress.start()
+        self._told = time.monotonic()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def on_step(self, progress: Any) -> None:
-        """Show a `training.loop.Progress`."""
+    def on_step(self, progress: StepProgress) -> None:
+        """Show what a step did."""
         self.step = progress.step
         before = self._seconds or progress.seconds_per_step
         self._seconds = 0.9 * before + 0.1 * progress.seconds_per_step
-        self._progress.update(
-            self._task,
-            completed=progress.step,
-            total=progress.steps,
-            speed=f"{1 / max(self._seconds, 1e-9):.2f} steps/s",
-            losses=figures(progress.losses, 4),
-        )
+        speed = f"{1 / max(self._seconds, 1e-9):.2f} steps/s"
+        losses = figures(progress.losses, 4)
+        if self.console.is_terminal:
+            self._progress.update(
+                self._task,
+                completed=progress.step,
+                total=progress.steps,
+                speed=speed,
+                losses=losses,
+            )
+        elif time.monotonic() - self._told > _SECONDS_BETWEEN_LINES:
+            self._told = time.monotonic()
+            left = self._seconds * (progress.steps - progress.step) / 60
+            self._line(
+                f"step {progress.step} of {progress.steps}, {speed}, {left:.0f} minutes left  "
+                f"{losses}"
+            )
 
     def on_validation(self, step: int, metrics: Mapping[str, float]) -> None:
         """A line that stays."""
-        text = f"step {step}: validation {figures(metrics, 8)}"
+        self._line(f"step {step}: validation  {figures(metrics, 8)}")
+
+    def _line(self, text: str) -> None:
         self.console.print(text, highlight=False, soft_wrap=True)
 
 

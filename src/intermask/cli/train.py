@@ -89,11 +89,12 @@ def tokenizer(
         stage = prepare_tokenizer(output, training, sources, chosen, resume=resume)
     result = _fit(stage, training, output, chosen, resume, stop_after)
     folders = " ".join(f"--data {folder}" for folder in data)
+    same = "" if preset is None else f" --preset {preset}"
     _report(
         stage,
         output,
         result,
-        f"intermask train transformer {folders} --tokenizer {output} -o RUN",
+        f"intermask train transformer {folders} --tokenizer {output}{same} -o RUN",
     )
 
 
