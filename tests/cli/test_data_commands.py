@@ -55,6 +55,11 @@ def test_import_bvh(run: Any, fails: Any, walk: Path, tmp_path: Path) -> None:
     folder = InterHumanFolder(out)
     (name,) = folder.names("train")
     assert any("walk about" in caption for caption in folder.captions(name))
+    both = (takes / "walk_1.bvh", takes / "walk_2.bvh")
+    one_take = tmp_path / "one"
+    assert run("data", "import", "bvh", *both, "-o", one_take, "--scale", 0.01).exit_code == 0
+    assert len(InterHumanFolder(one_take).names("train")) == 1
+    assert "1 inputs" in fails("data", "import", "bvh", both[0], "-o", tmp_path / "x")
     assert "not both" in fails("data", "import", "bvh", "-o", tmp_path / "x")
     sentence = fails("data", "import", "bvh", takes, "-o", tmp_path / "x", "--mapping", "absent")
     assert "absent" in sentence

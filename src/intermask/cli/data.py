@@ -64,23 +64,25 @@ def import_interhuman(
 @import_app.command(
     "bvh",
     epilog=examples(
+        "intermask data import bvh lead.bvh follow.bvh -o data/dance --fps 60",
         "intermask data import bvh takes/ -o data/salsa --fps 60 --scale 1.28 --drop-first 8",
         'intermask data import bvh --pairs pairs.csv -o data/boxing --activity "box"',
     ),
 )
 def import_bvh(
     output: OutOption,
-    folder: Annotated[
-        Path | None,
+    inputs: Annotated[
+        list[Path] | None,
         typer.Argument(
-            metavar="[DIR]",
-            help="TAKE_1.bvh and TAKE_2.bvh, or A_TAKE.bvh and B_TAKE.bvh, of each take.",
+            metavar="[A.bvh B.bvh | DIR]",
+            help="The two people of one take, or a folder with TAKE_1.bvh and TAKE_2.bvh, or "
+            "A_TAKE.bvh and B_TAKE.bvh, of each take.",
         ),
     ] = None,
     pairs: Annotated[
         Path | None,
         typer.Option(
-            "--pairs", metavar="CSV", help="In place of DIR: name,file_a,file_b,caption,split."
+            "--pairs", metavar="CSV", help="In place of files: name,file_a,file_b,caption,split."
         ),
     ] = None,
     fps: Annotated[
@@ -126,7 +128,7 @@ def import_bvh(
     from intermask.files import check_new_folder
 
     check_new_folder(output)
-    takes = _takes(folder, pairs, validation or (), test or ())
+    takes = _takes(inputs or [], pairs, validation or (), test or ())
     with progress_bar("importing takes") as update:
         report = read_takes(
             takes,
@@ -239,16 +241,22 @@ def check(
 
 
 def _takes(
-    folder: Path | None, pairs: Path | None, validation: Sequence[str], test: Sequence[str]
+    inputs: Sequence[Path], pairs: Path | None, validation: Sequence[str], test: Sequence[str]
 ) -> list[BvhPair]:
-    from intermask.data.bvh import pairs_from_table
+    from intermask.data.bvh import BvhPair, pairs_from_table
     from intermask.data.bvh_pairs import pairs_in_folder
 
-    if (folder is None) == (pairs is None):
-        raise UserError("give a folder of BVH files, or a table of pairs with --pairs, not both")
+    if bool(inputs) == (pairs is not None):
+        raise UserError("give BVH files or a folder of them, or a table with --pairs, not both")
     if pairs is not None:
         return pairs_from_table(pairs)
-    return pairs_in_folder(str(folder), validation, test)
+    if len(inputs) == 1 and not inputs[0].is_file():
+        return pairs_in_folder(inputs[0], validation, test)
+    if len(inputs) != 2:
+        raise UserError(
+            f"{len(inputs)} inputs were given; expected the BVH files of two people, or one folder"
+        )
+    return [BvhPair(inputs[0].stem.partition(".")[0], *inputs)]
 
 
 def _style(name: str, activity: str) -> CaptionStyle:

@@ -1,4 +1,4 @@
-"""The pelvis's motion apart from the pose, so that a code means a pose however it lies in the world.
+"""The pelvis's motion apart from the pose: a code then means a pose however it lies in the world.
 
 Not part of the paper: its tokenizer sees world positions. Here the network sees two things at
 every joint: where the pelvis is, moves and points, and where the joint is when seen from the

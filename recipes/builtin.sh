@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Makes the built-in model from public data: imports, two trainings, the bundle, its measurements.
+#
+#   recipes/builtin.sh SOURCES WORK
+#
+# SOURCES holds cmu_salsa/ (BVH pairs 60_NN, 61_NN of the CMU database), cmu_single/ (npz files of
+# joints) and grapplemap/GrappleMap.txt; WORK receives datasets, runs and the bundle. Training
+# can be stopped at any moment: run the failed line again with --resume.
+set -euo pipefail
+sources=$1 work=$2
+mkdir -p "$work"
+
+cmu="CMU Graphics Lab Motion Capture Database, mocap.cs.cmu.edu"
+licence="free for research and commercial use; the data itself may not be resold"
+intermask data import bvh "$sources/cmu_salsa" -o "$work/salsa" --fps 60 --scale 1.28 \
+    --drop-first 8 --mapping cmu_daz --style salsa --val take_13 --test take_05 \
+    --source "$cmu, subjects 60 and 61" --licence "$licence"
+intermask data import grapplemap "$sources/grapplemap/GrappleMap.txt" -o "$work/grapplemap"
+intermask data import single "$sources/cmu_single" -o "$work/single" \
+    --source "$cmu" --licence "$licence"
+
+intermask train tokenizer --preset small -o "$work/tokenizer" \
+    --data "$work/salsa" --share 0.4 --data "$work/grapplemap" --share 0.4 \
+    --data "$work/single" --share 0.2
+intermask train transformer --preset small -o "$work/transformer" --tokenizer "$work/tokenizer" \
+    --data "$work/salsa" --share 0.5 --data "$work/grapplemap" --share 0.5
+intermask bundle "$work/transformer" -o "$work/builtin" --half --name builtin
+python "$(dirname "$0")/measure.py" "$work/builtin" "$work/salsa" "$work/grapplemap" "$work/single"
