@@ -256,7 +256,8 @@ def _takes(
         raise UserError(
             f"{len(inputs)} inputs were given; expected the BVH files of two people, or one folder"
         )
-    return [BvhPair(inputs[0].stem.partition(".")[0], *inputs)]
+    first, second = inputs
+    return [BvhPair(first.stem.partition(".")[0], first, second)]
 
 
 def _style(name: str, activity: str) -> CaptionStyle:
