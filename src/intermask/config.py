@@ -42,6 +42,10 @@ class TokenizerConfig:
     """Body and time stride of the downsampling convolutions; two of them follow each other."""
     upsampling: tuple[tuple[float, float], tuple[float, float]] = ((2.2, 2.0), (2.0, 2.0))
     """Body and time factors of the decoder's two nearest-neighbour upsamplings."""
+    architecture: Literal["grid", "patch"] = "grid"
+    """``grid``: the paper's graph layers and convolutions over joints and frames. ``patch``: a
+    linear map of whole token columns that starts as principal components (see `models.patches`);
+    it needs ``position_frame = "root"`` and ignores kernel, upsampling and graph_scope."""
     graph_scope: GraphScope = "all_frames"
     """Frames on which joints exchange messages. Released weights need ``first_frame`` (a quirk of
     their edge list); ``none`` replaces the graph by a 3x3 convolution (Inter-X)."""
@@ -53,6 +57,8 @@ class TokenizerConfig:
         _choices(self)
         _positive(self, "joints", "joint_features", "width", "codebook_size", "residual_depth")
         _fraction(self, "ema_decay", "dropout")
+        if self.architecture == "patch" and self.position_frame != "root":
+            raise ValueError('architecture "patch" needs position_frame "root"')
 
     @staticmethod
     def interx(**changes: Any) -> TokenizerConfig:

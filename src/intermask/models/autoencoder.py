@@ -10,7 +10,8 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from intermask.config import GraphScope, TokenizerConfig
-from intermask.models import root_frame
+from intermask.models import patches, root_frame
+from intermask.models.patches import PatchDecoder, PatchEncoder
 from intermask.models.quantizer import EMACodebook
 from intermask.models.root_frame import RootFrame
 from intermask.skeleton import SMPL22
@@ -42,11 +43,10 @@ class MotionAutoencoder(nn.Module):
         super().__init__()
         self.config = config
         self.frame = RootFrame() if config.position_frame == "root" else None
-        self.encoder = Encoder(config)
+        self.encoder, self.decoder = _body(config)
         self.codebook = EMACodebook(
             config.codebook_size, config.width, config.ema_decay, config.assignment_temperature
         )
-        self.decoder = Decoder(config)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -63,9 +63,26 @@ class MotionAutoencoder(nn.Module):
         for module in self.modules():
             if isinstance(module, ResidualBlock):
                 nn.init.zeros_(module.mix.weight)
-        with torch.no_grad():
-            for parameter in self.decoder.leave.parameters():
-                parameter.mul_(0.3)
+        if isinstance(self.decoder, Decoder):
+            with torch.no_grad():
+                for parameter in self.decoder.leave.parameters():
+                    parameter.mul_(0.3)
+
+    @torch.no_grad()
+    def fit_start(self, grids: Tensor, generator: torch.Generator) -> None:
+        """Take what closed forms can give of normalised windows (b, t, j, d), before training.
+
+        The root frame's statistics, and for patches the principal components and codes from
+        Lloyd's algorithm.
+        """
+        if self.frame is None:
+            return
+        if not isinstance(self.encoder, PatchEncoder) or not isinstance(self.decoder, PatchDecoder):
+            self.frame.fit([grids.flatten(0, 1)])
+            return
+        patches.fit(self.encoder, self.decoder, self.frame.split(grids))
+        latents = rearrange(self.encode(grids), "b c s n -> (b n s) c")
+        self.codebook.start_from_clusters(latents, generator)
 
     @property
     def stride(self) -> int:
@@ -75,6 +92,8 @@ class MotionAutoencoder(nn.Module):
     @property
     def rows(self) -> int:
         """Body rows of the token map."""
+        if self.config.architecture == "patch":
+            return PATCH_ROWS
         rows = self.config.joints
         for _ in range(STRIDES):
             rows = (rows + 2 - self.config.kernel[0]) // self.config.stride[0] + 1
@@ -135,6 +154,22 @@ class MotionAutoencoder(nn.Module):
         """Normalised joint grids (b, t, j, d) of code vectors (b, c, s, n)."""
         grid = rearrange(self.decoder(codes), "b d j t -> b t j d")
         return grid if self.frame is None else self.frame.join(grid)
+
+
+PATCH_ROWS = 5
+"""Rows of the token map of patches: as many as the paper's grid has."""
+
+
+def _body(config: TokenizerConfig) -> tuple[nn.Module, nn.Module]:
+    """Encoder (b, d, j, t) -> (b, c, s, n) and decoder of the configured architecture."""
+    if config.architecture == "grid":
+        return Encoder(config), Decoder(config)
+    frames, width = config.stride[1] ** STRIDES, config.width
+    nets = [nn.Sequential(*(residual_net(config) for _ in range(STRIDES))) for _ in range(2)]
+    return (
+        PatchEncoder(frames, PATCH_ROWS, width, nets[0]),
+        PatchDecoder(frames, PATCH_ROWS, width, nets[1]),
+    )
 
 
 class JointGraph(nn.Module):

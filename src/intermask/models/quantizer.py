@@ -107,6 +107,31 @@ class EMACodebook(nn.Module):
         self.initialised.fill_(True)
 
     @torch.no_grad()
+    def start_from_clusters(
+        self, latents: Tensor, generator: torch.Generator, rounds: int = 15
+    ) -> None:
+        """Start the codes at cluster centres of latents (m, c), by Lloyd's algorithm.
+
+        Raises:
+            ValueError: fewer latents than codes.
+        """
+        if len(latents) < self.size:
+            raise ValueError(f"{len(latents)} latents cannot start {self.size} codes")
+        chosen = torch.randperm(len(latents), generator=generator)[: self.size]
+        self.codebook.copy_(latents[chosen.to(latents.device)])
+        for _ in range(rounds):
+            nearest = torch.cat([self.assign(part) for part in latents.split(8192)])
+            counts = torch.bincount(nearest, minlength=self.size)
+            sums = torch.zeros_like(self.codebook).index_add_(0, nearest, latents)
+            spare = torch.randint(len(latents), (self.size,), generator=generator)
+            centres = sums / counts.clamp_min(1)[:, None]
+            empty = (counts == 0)[:, None]
+            self.codebook.copy_(torch.where(empty, latents[spare.to(latents.device)], centres))
+        self.running_count.copy_(counts.clamp_min(1))
+        self.running_sum.copy_(self.codebook * self.running_count[:, None])
+        self.initialised.fill_(True)
+
+    @torch.no_grad()
     def update(self, latents: Tensor, indices: Tensor) -> Tensor:
         """Move the codes towards the latents (m, c) assigned to them; returns the perplexity.
 

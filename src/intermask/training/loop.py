@@ -184,12 +184,18 @@ def train_step(
 
 @torch.no_grad()
 def _move_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
-    """Exponential moving average of weights; buffers are copied. Early steps count for more."""
+    """Exponential moving average of weights and real buffers; early steps count for more.
+
+    A codebook must be averaged like the encoder whose latents it codes; flags are copied.
+    """
     decay = min(decay, (1 + step) / (10 + step))
     for weight, current in zip(average.parameters(), model.parameters(), strict=True):
         weight.lerp_(current, 1 - decay)
     for buffer, now in zip(average.buffers(), model.buffers(), strict=True):
-        buffer.copy_(now)
+        if buffer.is_floating_point():
+            buffer.lerp_(now, 1 - decay)
+        else:
+            buffer.copy_(now)
 
 
 class RunLog:

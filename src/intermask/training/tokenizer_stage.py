@@ -25,8 +25,8 @@ from intermask.representation import (
 )
 from intermask.training.losses import interhuman_terms, total
 
-STATISTICS_WINDOWS = 512
-"""Training windows from which a root frame takes its statistics."""
+STATISTICS_WINDOWS = 768
+"""Training windows from which a tokenizer with a root frame starts."""
 VALIDATION_CLIPS = 24
 """Clips of each source that a validation reconstructs, evenly spread over the split."""
 
@@ -65,10 +65,11 @@ class TokenizerStage:
             training.mirror,
         )
         self.index = self.sampler.index()
-        if self.model.frame is not None:
+        if training.model.position_frame == "root":
             rng = step_generator(training.run.seed, 0, "statistics")
             windows = self.sampler.draw(self.index, rng, STATISTICS_WINDOWS).to(device)
-            self.model.frame.fit([to_joint_grid(self.normaliser.normalise(windows)).flatten(0, 1)])
+            grids = to_joint_grid(self.normaliser.normalise(windows))
+            self.model.fit_start(grids, torch_generator(rng))
         self.validation = [_spread(each, VALIDATION_CLIPS) for each in validation]
 
     def losses(self, step: int) -> dict[str, Tensor]:

@@ -1,0 +1,116 @@
+"""A tokenizer body that starts as principal components: encoder and decoder over patches of time.
+
+Not part of the paper. The paper's grid of convolutions learns poses slowly: it needs many
+thousands of steps before limbs are told apart. Here the motion of one token column (all joints, a
+few frames) is one vector; a linear map takes it to the rows of the token map and back. `fit` sets
+both maps to the principal components of real motion, weighted by what moves joints in the world,
+so that the tokenizer reconstructs before the first training step; residual convolutions on the
+token map, silent at first, learn the rest. They see rows and columns instead of joints and
+frames, which makes a step many times cheaper.
+"""
+
+from __future__ import annotations
+
+import torch
+from einops import rearrange
+from torch import Tensor, nn
+
+from intermask.models.root_frame import CHANNELS, ROOT_CHANNELS
+from intermask.skeleton import SMPL22
+
+JOINTS = SMPL22.joint_count
+COMPONENTS = 20
+"""Principal components that the rows share out among themselves."""
+
+_POSITION, _VELOCITY, _ROTATION = slice(0, 3), slice(3, 6), slice(6, 12)
+_ORIENTATION_REACH = 1.5
+"""Weight of the pelvis's orientation: about how far it moves all joints, over how many."""
+_ROTATION_REACH = 0.15
+"""Weight of a joint's rotation, in the same unit."""
+
+
+def importance() -> Tensor:
+    """Weight (22, 24) of every channel of `root_frame.split_root` by how it moves joints.
+
+    The pelvis moves all joints; velocities follow from positions and weigh nothing. Channels of
+    the pelvis stand at every joint and count once.
+    """
+    weight = torch.zeros(JOINTS, CHANNELS)
+    weight[0, _POSITION] = JOINTS**0.5
+    weight[0, _ROTATION] = _ORIENTATION_REACH
+    own = weight[1:, ROOT_CHANNELS:]
+    own[:, _POSITION] = 1.0
+    own[:, _ROTATION] = _ROTATION_REACH
+    return weight
+
+
+class PatchEncoder(nn.Module):
+    """Split grids (b, d, j, t) to latents (b, c, s, n)."""
+
+    mean: Tensor
+
+    def __init__(self, frames: int, rows: int, width: int, blocks: nn.Module) -> None:
+        super().__init__()
+        self.frames, self.rows = frames, rows
+        features = frames * JOINTS * CHANNELS
+        self.register_buffer("mean", torch.zeros(features))
+        self.components = nn.Linear(features, rows * width, bias=False)
+        self.blocks = blocks
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, d, j, t) to (b, c, s, n)."""
+        patches = rearrange(x, "b d j (n f) -> b n (f j d)", f=self.frames) - self.mean
+        latent = rearrange(self.components(patches), "b n (s c) -> b c s n", s=self.rows)
+        return self.blocks(latent)
+
+
+class PatchDecoder(nn.Module):
+    """Code vectors (b, c, s, n) to split grids (b, d, j, t)."""
+
+    def __init__(self, frames: int, rows: int, width: int, blocks: nn.Module) -> None:
+        super().__init__()
+        self.frames = frames
+        self.blocks = blocks
+        self.components = nn.Linear(rows * width, frames * JOINTS * CHANNELS)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, c, s, n) to (b, d, j, t)."""
+        columns = rearrange(self.blocks(x), "b c s n -> b n (s c)")
+        return rearrange(
+            self.components(columns), "b n (f j d) -> b d j (n f)", f=self.frames, j=JOINTS
+        )
+
+
+@torch.no_grad()
+def fit(encoder: PatchEncoder, decoder: PatchDecoder, splits: Tensor) -> None:
+    """Set both linear maps to the principal components of split windows (b, t, 22, 24).
+
+    Components are dealt to the rows like cards, forth and back, so that all rows carry about the
+    same variance. Each row writes to channels of its own, which keeps the rows' codes apart in a
+    shared codebook.
+    """
+    frames, rows = encoder.frames, encoder.rows
+    width = encoder.components.out_features // rows
+    weight = importance().flatten().repeat(frames).to(splits)
+    patches = rearrange(splits, "b (n f) j d -> (b n) (f j d)", f=frames)
+    mean = patches.double().mean(0)
+    used = weight > 0
+    weighted = ((patches.double() - mean) * weight)[:, used]
+    covariance = weighted.T @ weighted / len(weighted)
+    directions = torch.linalg.eigh(covariance).eigenvectors.flip(1)  # largest first
+    encode = torch.zeros(rows * width, len(weight), dtype=torch.float64)
+    # What has no weight (velocities, the pelvis's copies) is predicted, not encoded.
+    everything = (patches.double() - mean).T
+    decode = torch.zeros(len(weight), rows * width, dtype=torch.float64)
+    for number in range(min(COMPONENTS, directions.shape[1])):
+        turn, place = divmod(number, rows)
+        row = place if turn % 2 == 0 else rows - 1 - place
+        channel = row * width + (row * (COMPONENTS // rows) + turn) % width
+        direction = directions[:, number]
+        encode[channel, used] = direction * weight[used].double()
+        score = weighted @ direction
+        decode[:, channel] = everything @ score / score.square().sum().clamp_min(1e-12)
+    encoder.mean.copy_(mean)
+    encoder.components.weight.copy_(encode)
+    decoder.components.weight.copy_(decode)
+    decoder.components.bias.copy_(mean)

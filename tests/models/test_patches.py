@@ -1,0 +1,66 @@
+"""The tokenizer body that starts as principal components."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from intermask.config import TokenizerConfig
+from intermask.models.autoencoder import MotionAutoencoder
+from intermask.models.root_frame import join_root, split_root
+
+
+def model(**changes: object) -> MotionAutoencoder:
+    torch.manual_seed(0)
+    config = TokenizerConfig(
+        width=24, codebook_size=64, architecture="patch", position_frame="root", **changes
+    )
+    return MotionAutoencoder(config).eval()
+
+
+def swaying(windows: int) -> torch.Tensor:
+    """Normalised grids (b, 16, 22, 12) of one pose that slides and sways in few dimensions."""
+    generator = torch.Generator().manual_seed(0)
+    pose = torch.randn(22, 12, generator=generator)
+    directions = torch.randn(4, 22, 12, generator=generator) * 0.1
+    amount = torch.randn(windows, 1, 4, generator=generator).expand(windows, 16, 4)
+    return pose + torch.einsum("btk,kjd->btjd", amount, directions)
+
+
+def test_it_reconstructs_before_training() -> None:
+    tokenizer, grids = model(), swaying(400)
+    before = (tokenizer.decode(tokenizer.tokenize(grids)) - grids)[..., :3].norm(dim=-1).mean()
+    tokenizer.fit_start(grids, torch.Generator().manual_seed(0))
+    unquantised = tokenizer.reconstruct_unquantised(grids)
+    spread = (grids - grids.mean(0))[..., :3].norm(dim=-1).mean()
+    assert (unquantised - grids)[..., :3].norm(dim=-1).mean() < 0.1 * spread
+    after = (tokenizer.decode(tokenizer.tokenize(grids)) - grids)[..., :3].norm(dim=-1).mean()
+    assert after < 0.6 * spread < before
+
+
+def test_the_token_map_has_the_papers_shape() -> None:
+    tokenizer = model()
+    tokens = tokenizer.tokenize(torch.randn(2, 24, 22, 12))
+    assert tokens.shape == (2, 5, 6) == (2, tokenizer.rows, 24 // tokenizer.stride)
+    assert tokenizer.decode(tokens).shape == (2, 24, 22, 12)
+
+
+def test_a_sample_does_not_depend_on_its_batch() -> None:
+    tokenizer, grids = model(), torch.randn(3, 16, 22, 12)
+    alone = torch.cat([tokenizer.encode(grid[None]) for grid in grids])
+    assert torch.allclose(tokenizer.encode(grids), alone, atol=1e-5)
+
+
+def test_starting_needs_as_many_latents_as_codes() -> None:
+    with pytest.raises(ValueError, match="cannot start 64 codes"):
+        model().fit_start(swaying(2), torch.Generator().manual_seed(0))
+
+
+def test_patches_need_the_root_frame() -> None:
+    with pytest.raises(ValueError, match="position_frame"):
+        TokenizerConfig(architecture="patch")
+
+
+def test_split_windows_of_the_test_are_proper() -> None:
+    grids = swaying(3)
+    assert torch.allclose(join_root(split_root(grids)), grids, atol=1e-4)
