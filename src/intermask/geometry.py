@@ -146,7 +146,8 @@ def facing_direction(positions: Tensor) -> Tensor:
     """
     across = positions[..., _HIPS[1], :] - positions[..., _HIPS[0], :]
     facing = _horizontal_facing(across)
-    if not bool(hips_are_upright(positions).all()):
+    upright = hips_are_upright(positions)
+    if not bool(upright.all()):
         spine = positions[..., SMPL22.index("neck"), :] - positions[..., 0, :]
         forward = torch.linalg.cross(across, spine)
         horizontal = forward * forward.new_tensor((1.0, 0.0, 1.0))
@@ -154,7 +155,7 @@ def facing_direction(positions: Tensor) -> Tensor:
         ahead = torch.zeros_like(facing)
         ahead[..., 2] = 1.0
         fallback = torch.where(usable, torch.nn.functional.normalize(horizontal, dim=-1), ahead)
-        facing = torch.where(hips_are_upright(positions)[..., None], facing, fallback)
+        facing = torch.where(upright[..., None], facing, fallback)
     return facing
 
 

@@ -27,6 +27,7 @@ from intermask.bundle import Model, build, is_bundle, load_bundle, load_exactly
 from intermask.config import (
     SCHEMA_VERSION,
     ModelConfig,
+    TokenizerConfig,
     TokenizerTraining,
     TransformerTraining,
     from_dict,
@@ -164,8 +165,6 @@ def load_tokenizer(folder: Path) -> FrozenTokenizer:
         training = from_dict(TokenizerTraining, content["training"])
         config, floor, weights = training.model, training.floor, _best_or_last(folder)
     else:
-        from intermask.config import TokenizerConfig
-
         config = from_dict(TokenizerConfig, content["tokenizer"]["model"])
         floor, weights = content["tokenizer"]["floor"], folder / "tokenizer.pt"
     autoencoder = MotionAutoencoder(config)
