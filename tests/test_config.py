@@ -82,11 +82,6 @@ def test_parts_of_one_model_must_fit() -> None:
         model_config(text=config.TextConfig(width=48))
 
 
-def test_special_tokens_follow_the_codes() -> None:
-    made = config.TransformerConfig(codebook_size=16)
-    assert (made.mask_id, made.pad_id, made.separator_id) == (16, 17, 18)
-
-
 def test_configurations_are_frozen_and_explained() -> None:
     for kind in (*KINDS, config.ModelConfig):
         assert kind.__dataclass_params__.frozen

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
 
 from intermask.errors import UserError
-from intermask.files import atomic_folder, atomic_path, check_can_write, check_new_folder
+from intermask.files import (
+    atomic_folder,
+    atomic_path,
+    check_can_write,
+    check_new_folder,
+    write_json,
+)
 
 
 class Interrupted(Exception):
@@ -24,6 +31,17 @@ def test_a_file_appears_only_when_it_is_whole(tmp_path: Path) -> None:
         assert not target.exists()
     assert target.read_text() == "whole"
     assert list(target.parent.iterdir()) == [target]
+
+
+def test_json_is_readable_and_whole(tmp_path: Path) -> None:
+    target = tmp_path / "facts.json"
+    write_json(target, {"name": "über", "numbers": [1, 2]})
+    assert json.loads(target.read_text("utf-8")) == {"name": "über", "numbers": [1, 2]}
+    assert "über" in target.read_text("utf-8")
+    with pytest.raises(TypeError):
+        write_json(target, {"model": object()})
+    assert json.loads(target.read_text("utf-8"))["name"] == "über"
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_an_interrupted_write_leaves_the_old_file(tmp_path: Path) -> None:

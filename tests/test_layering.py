@@ -13,14 +13,15 @@ import intermask
 
 SOURCE = Path(intermask.__file__).parent
 
-FOUNDATION = {"errors", "files", "skeleton", "geometry", "kinematics", "config"}
+FOUNDATION = {"errors", "conventions", "files", "skeleton", "geometry", "kinematics", "config"}
 
 # A room is a module or a sub-package; every room of the package has a row here. Names with a dot
 # let a room see one module of another.
 MAY_IMPORT: dict[str, set[str]] = {
     # The floor: plain facts and maths.
     "errors": set(),
-    "config": set(),
+    "conventions": set(),
+    "config": {"conventions"},
     "skeleton": set(),
     "files": {"errors"},
     "presets": {"config", "errors"},
@@ -30,13 +31,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "smplx": {"errors", "geometry", "skeleton"},
     # Motion in metres, as features, and as files.
     "motion": {"errors", "skeleton", "export.npz"},  # save and load, inside the methods
-    "representation": {"motion", "geometry", "skeleton"},
+    "representation": {"conventions", "motion", "geometry", "skeleton"},
     "export": {"motion", *FOUNDATION},
     "data": {"representation", "motion", *FOUNDATION},
     # Networks see tensors and sizes, never a dataset or a file.
     "masking": {"config"},
     "text": {"errors"},
-    "models": {"config", "errors", "geometry", "skeleton", "text.features"},
+    "models": {"config", "errors", "geometry", "masking", "skeleton", "text.features"},
     # A trained model, its files and its use.
     "bundle": {"models", "text", "representation", *FOUNDATION},
     "official": {"bundle", "models", "text", "representation", *FOUNDATION},

@@ -19,10 +19,16 @@ from intermask.masking import (
     mask_id,
     mask_ratio,
     padding_id,
+    separator_id,
 )
 
 CODES = 64
 MASK, PAD = mask_id(CODES), padding_id(CODES)
+
+
+def test_special_tokens_follow_the_codes() -> None:
+    assert (mask_id(16), padding_id(16), separator_id(16)) == (16, 17, 18)
+
 
 RANDOM_ONLY = MaskingConfig(whole_person_probability=0.0)
 WHOLE_ONLY = MaskingConfig(whole_person_probability=1.0)

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from intermask import __version__
 from intermask.config import SCHEMA_VERSION, ModelConfig, from_dict, to_dict
 from intermask.errors import UserError
-from intermask.files import atomic_folder
+from intermask.files import atomic_folder, write_json
 from intermask.models.autoencoder import MotionAutoencoder
 from intermask.models.text_head import TextHead
 from intermask.models.transformer import InterMTransformer
@@ -108,9 +108,9 @@ def save_bundle(model: Model, folder: str | Path, *, half: bool = False) -> Path
             "shards": shards,
             "provenance": model.provenance,
         }
-        _write_json(temporary / CONFIG, content)
+        write_json(temporary / CONFIG, content)
         if model.durations:
-            _write_json(temporary / "captions.json", model.durations)
+            write_json(temporary / "captions.json", model.durations)
     return folder
 
 
@@ -224,7 +224,3 @@ def _load_shards(folder: Path, files: list[str]) -> dict[str, Tensor]:
         except (SafetensorError, OSError) as error:
             raise UserError(f"{path} is damaged: {error}") from error
     return state
-
-
-def _write_json(path: Path, content: Any) -> None:
-    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")

@@ -1,4 +1,4 @@
-"""Every configuration: frozen, validated once, saved as JSON. Imports the standard library only."""
+"""Every configuration: frozen, validated once, saved as JSON. Needs no torch."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ import typing
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+from intermask.conventions import FloorRule
+
 GraphScope = Literal["all_frames", "first_frame", "none"]
 PositionFrame = Literal["world", "root"]
 Distance = Literal["smooth_l1", "l1"]
 RotationOrder = Literal["two_columns", "interleaved"]
-FloorRule = Literal["per_person", "shared"]
 TieOrder = Literal["position", "unstable"]
 
 SCHEMA_VERSION = 1
@@ -115,21 +116,6 @@ class TransformerConfig:
         if self.width % 4:
             raise ValueError(f"width is {self.width}; 2D sinusoidal positions need a multiple of 4")
         _fraction(self, "dropout")
-
-    @property
-    def mask_id(self) -> int:
-        """Token that stands for 'unknown'."""
-        return self.codebook_size
-
-    @property
-    def pad_id(self) -> int:
-        """Token beyond a sample's own length."""
-        return self.codebook_size + 1
-
-    @property
-    def separator_id(self) -> int:
-        """Token between the two people."""
-        return self.codebook_size + 2
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,11 @@ def padding_id(codebook_size: int) -> int:
     return codebook_size + 1
 
 
+def separator_id(codebook_size: int) -> int:
+    """Id of the token between the two people in the transformer's sequence."""
+    return codebook_size + 2
+
+
 def mask_ratio(progress: Tensor) -> Tensor:
     """Share of hidden tokens, cos(pi/2 progress): all at progress 0, none at 1."""
     return torch.cos(progress * (math.pi / 2))

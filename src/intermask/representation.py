@@ -11,12 +11,12 @@ Stages of one clip (method, section 1; `t` frames, 22 joints):
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from intermask import geometry
+from intermask.conventions import FloorRule
 from intermask.skeleton import FEET, SMPL22
 
 JOINTS = SMPL22.joint_count
@@ -38,9 +38,6 @@ CONTACT_STEP = 0.001
 """Squared metres a frame below which a foot joint stands still."""
 CONTACT_HEIGHTS = (0.12, 0.05, 0.12, 0.05)
 """Metres below which ankles and toes can touch the floor, in the order of `FEET`."""
-
-FloorRule = Literal["per_person", "shared"]
-"""Which minimum height becomes the floor: each person's own (released), or the pair's."""
 
 _MIRROR_ROTATION = (1.0, -1.0, -1.0, 1.0, -1.0, 1.0)
 
@@ -131,9 +128,7 @@ def canonicalise_pair(loaded: Tensor, floor: FloorRule = "per_person") -> Canoni
     heights = positions[..., 1].amin(dim=(1, 2))
     if floor == "shared":
         heights = heights.amin().expand(2)
-    people = [
-        _canonicalise_person(positions[p], rotations[p], heights[p]) for p in range(2)
-    ]
+    people = [_canonicalise_person(positions[p], rotations[p], heights[p]) for p in range(2)]
     (first, place1), (second, place2) = people
 
     relative_turn = geometry.quaternion_multiply(

@@ -23,8 +23,12 @@ def test_words_are_exchanged_in_one_pass(caption: str, mirrored: str) -> None:
     assert mirror_caption(caption) == mirrored
 
 
-@given(st.lists(st.sampled_from(
-    ["left", "right", "clockwise", "counterclockwise", "Left", "the", "hand,", "upright"]
-)).map(" ".join))
+@given(
+    st.lists(
+        st.sampled_from(
+            ["left", "right", "clockwise", "counterclockwise", "Left", "the", "hand,", "upright"]
+        )
+    ).map(" ".join)
+)
 def test_mirroring_twice_changes_nothing(caption: str) -> None:
     assert mirror_caption(mirror_caption(caption)) == caption

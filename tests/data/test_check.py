@@ -97,6 +97,31 @@ def test_captions(folder: Path) -> None:
     assert "caption 1" in long.detail
 
 
+def test_how_text_is_written(folder: Path) -> None:
+    annots = folder / "annots"
+    (annots / "walk_0.txt").write_bytes("They walk，he waits’.\nNaïve.\n".encode())
+    (annots / "walk_1.txt").write_bytes(b"They walk.\r\nThey stop.\r\n")
+    (annots / "walk_2.txt").write_bytes(b"They caf\xe9.\nThey wait.\n")
+    (folder / "split" / "val.txt").write_bytes(b"walk_2\r\n")
+    report = check_dataset(folder)
+    assert found(report) == {
+        ("odd characters", "walk_0"),
+        ("Windows line ends", "walk_1"),
+        ("odd characters", "walk_2"),
+        ("Windows line ends", "val"),
+    }
+    assert not report.problems
+    odd = next(each.detail for each in report.notes if each.clip == "walk_0")
+    assert "caption 1 holds U+2019 right single quotation mark, U+FF0C fullwidth comma" in odd
+
+
+def test_fewer_captions_than_usual(folder: Path) -> None:
+    for name, count in (("walk_0", 3), ("walk_1", 3), ("walk_2", 2)):
+        write_lines(folder / "annots" / f"{name}.txt", ["They walk."] * count)
+    (few,) = check_dataset(folder).findings
+    assert (few.kind, few.clip, few.detail) == ("few captions", "walk_2", "2; most clips have 3")
+
+
 def test_lists(folder: Path) -> None:
     write_split(folder, "train", ["walk_0", "walk_0", "walk_2"])
     write_lines(folder / "split" / "ignore_list.txt", ["gone"])

@@ -155,9 +155,15 @@ def test_lists_from_windows_are_read(folder: Path) -> None:
     assert data.captions("walk") == ("They bow.", "They nod.")
 
 
-def test_odd_bytes_are_not_fatal(tmp_path: Path) -> None:
-    (tmp_path / "lines.txt").write_bytes(b"caf\xe9\nplain\n")
-    assert read_lines(tmp_path / "lines.txt") == ["caf\ufffd", "plain"]
+def test_text_from_windows_is_read_and_odd_bytes_are_not_fatal(tmp_path: Path) -> None:
+    (tmp_path / "lines.txt").write_bytes(b"caf\xe9 \x93quoted\x94\r\nplain\x81\rold Mac\n")
+    assert read_lines(tmp_path / "lines.txt") == ["café “quoted”", "plain\ufffd", "old Mac"]
+
+
+def test_a_caption_is_not_split_at_what_only_looks_like_a_line_end(tmp_path: Path) -> None:
+    odd = "one\u2028still one\x0band\x85still"
+    (tmp_path / "lines.txt").write_text(f"{odd}\ntwo\n", "utf-8")
+    assert read_lines(tmp_path / "lines.txt") == [odd, "two"]
 
 
 @pytest.mark.parametrize("place", ["split/ignore_list.txt", "ignore_list.txt"])

@@ -16,6 +16,7 @@ from intermask.errors import UserError
 from intermask.generation import generator as generator_module
 from intermask.generation.consolidate import ConsolidationOptions
 from intermask.generation.generator import InteractionGenerator, load_generator
+from intermask.generation.requests import GenerationOptions
 from intermask.generation.sampler import guided
 from intermask.geometry import yaw_matrix
 from intermask.kinematics import bone_offsets, forward_kinematics
@@ -68,7 +69,7 @@ def test_motions_are_what_was_asked_for(generator: InteractionGenerator) -> None
 
 def test_a_motion_is_the_same_alone_and_in_a_batch(generator: InteractionGenerator) -> None:
     together = generator(PROMPTS, SECONDS, seed=3)
-    in_pairs = generator(PROMPTS, SECONDS, seed=3, batch_size=2)
+    in_pairs = generator(PROMPTS, SECONDS, seed=3, options=GenerationOptions(batch_size=2))
     for number, motion in enumerate(together):
         (alone,) = generator(PROMPTS[number : number + 1], SECONDS[number], seed=3 + number)
         assert same(alone, motion)
@@ -77,7 +78,8 @@ def test_a_motion_is_the_same_alone_and_in_a_batch(generator: InteractionGenerat
 
 def test_seed_text_and_settings_decide(generator: InteractionGenerator) -> None:
     def make(prompt: str = PROMPTS[0], seed: int = 0, **changes: float) -> Motion:
-        return generator([prompt], 1.0, seed, SamplingConfig(steps=5, **changes))[0]
+        options = GenerationOptions(sampling=SamplingConfig(steps=5, **changes))
+        return generator([prompt], 1.0, seed, options)[0]
 
     assert same(make(), make())
     assert not same(make(), make(seed=1))
@@ -118,17 +120,13 @@ def test_missing_seconds_are_estimated(generator: InteractionGenerator) -> None:
 
 def test_progress_is_told(generator: InteractionGenerator) -> None:
     told: list[tuple[int, int]] = []
-    generator(
-        ["They bow."], 0.5, on_step=lambda number, rounds, tokens: told.append((number, rounds))
+    options = GenerationOptions(
+        on_step=lambda number, rounds, tokens: told.append((number, rounds))
     )
+    generator(["They bow."], 0.5, options=options)
     assert told == [(number, 5) for number in range(1, 6)]
     told.clear()
-    generator.react(
-        walking_pair(20),
-        1,
-        "They bow.",
-        on_step=lambda number, rounds, tokens: told.append((number, rounds)),
-    )
+    generator.react(walking_pair(20), 1, "They bow.", options=options)
     assert told == [(number, 4) for number in range(1, 5)]
 
 
@@ -266,7 +264,6 @@ def test_new_frames_do_not_jump_at_kept_ones(generator: InteractionGenerator) ->
         ({"seconds": [1.0, 2.0]}, "1 prompts came with 2 seconds"),
         ({"seed": [1, 2]}, "1 prompts came with 2 seeds"),
         ({"seed": -1}, "the seed is -1"),
-        ({"batch_size": 0}, "batch size"),
     ],
 )
 def test_unusable_requests_are_named(
@@ -274,6 +271,11 @@ def test_unusable_requests_are_named(
 ) -> None:
     with pytest.raises(UserError, match=message):
         generator(**({"prompts": ["They bow."], "seconds": 1.0} | arguments))  # type: ignore[arg-type]
+
+
+def test_options_are_checked() -> None:
+    with pytest.raises(UserError, match="batch size is 0"):
+        GenerationOptions(batch_size=0)
 
 
 def test_unusable_motions_are_named(generator: InteractionGenerator) -> None:

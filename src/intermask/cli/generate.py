@@ -17,12 +17,12 @@ from intermask.cli.options import (
     FormatsOption,
     GuidanceOption,
     ModelOption,
+    SamplingChanges,
     SeedOption,
     StemOption,
     StepsOption,
     TemperatureOption,
     TextSourceOption,
-    changed_sampling,
     parse_ranges,
     read_prompts,
 )
@@ -32,8 +32,12 @@ from intermask.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from intermask.generation.durations import DurationEstimate
     from intermask.generation.generator import InteractionGenerator
-    from intermask.generation.sampler import OnStep
+    from intermask.generation.requests import GenerationOptions
+
+CAPTIONS_SHOWN = 3
+"""Of the captions that a length is estimated from."""
 
 GivenArgument = Annotated[
     Path, typer.Argument(metavar="NAME.npz", help="The motion to start from.")
@@ -75,16 +79,14 @@ def generate(
     texts, stems = _asked(prompt, prompts, output)
     wanted = _checked_output(stems, formats)
     generator = _load(model, device, text_source)
-    sampling = changed_sampling(generator.model.config.sampling, guidance, temperature, steps)
-    with _rounds(math.ceil(len(texts) / batch_size)) as on_step:
-        motions = generator(texts, seconds, seed, sampling, on_step, batch_size=batch_size)
+    estimates = [generator.estimate(text) for text in texts] if seconds is None else []
+    lengths = [each.seconds for each in estimates] if seconds is None else seconds
+    changes = SamplingChanges(guidance, temperature, steps)
+    with _options(generator, changes, len(texts), batch_size) as options:
+        motions = generator(texts, lengths, seed, options)
+    for estimate, stem in zip(estimates, stems, strict=False):
+        _tell_length(stem.name, estimate)
     for motion, stem in zip(motions, stems, strict=True):
-        if seconds is None:
-            typer.echo(
-                f"{stem.name}: {motion.seconds:.1f} seconds, estimated from the text "
-                "(--seconds sets it)",
-                err=True,
-            )
         save(motion, stem, wanted)
 
 
@@ -111,9 +113,8 @@ def react(
     wanted = _checked_output([stem], formats)
     motion = Motion.load(given)
     generator = _load(model, device, text_source)
-    sampling = changed_sampling(generator.model.config.sampling, guidance, temperature, steps)
-    with _rounds(1) as on_step:
-        made = generator.react(motion, person, prompt, seed, sampling, on_step)
+    with _options(generator, SamplingChanges(guidance, temperature, steps)) as options:
+        made = generator.react(motion, person, prompt, seed, options)
     save(made, stem, wanted)
 
 
@@ -152,9 +153,8 @@ def complete(
     wanted = _checked_output([stem], formats)
     motion = Motion.load(given)
     generator = _load(model, device, text_source)
-    sampling = changed_sampling(generator.model.config.sampling, guidance, temperature, steps)
-    with _rounds(1) as on_step:
-        made = generator.complete(motion, prompt, ranges, person, seed, sampling, on_step)
+    with _options(generator, SamplingChanges(guidance, temperature, steps)) as options:
+        made = generator.complete(motion, prompt, ranges, person, seed, options)
     save(made, stem, wanted)
 
 
@@ -165,7 +165,7 @@ def _asked(
     from intermask.export.writing import stem_of
 
     if (prompt is None) == (prompts is None):
-        raise UserError('give one prompt in quotes, or a file of them with --prompts, not both')
+        raise UserError("give one prompt in quotes, or a file of them with --prompts, not both")
     if prompts is None:
         text = str(prompt)
         if not text.strip():
@@ -193,8 +193,14 @@ def _load(model: Path | None, device: str, text_source: Path | None) -> Interact
 
 
 @contextmanager
-def _rounds(batches: int) -> Iterator[OnStep]:
-    """Progress over the rounds of all batches."""
+def _options(
+    generator: InteractionGenerator, changes: SamplingChanges, motions: int = 1, batch_size: int = 1
+) -> Iterator[GenerationOptions]:
+    """How motions are made, with progress over the rounds of all batches."""
+    from intermask.generation.requests import GenerationOptions
+
+    sampling = changes.applied_to(generator.model.config.sampling)
+    batches = math.ceil(motions / batch_size)
     with progress_bar("generating") as update:
         done = 0
 
@@ -203,4 +209,20 @@ def _rounds(batches: int) -> Iterator[OnStep]:
             done += 1
             update(done, batches * rounds)
 
-        yield on_step
+        yield GenerationOptions(sampling=sampling, on_step=on_step, batch_size=batch_size)
+
+
+def _tell_length(name: str, estimate: DurationEstimate) -> None:
+    """Say how long a motion is where nobody asked, and which captions that comes from."""
+    typer.echo(
+        f"{name}: {estimate.seconds:.1f} seconds, estimated from the text (--seconds sets it)",
+        err=True,
+    )
+    if not estimate.neighbours:
+        typer.echo("  no training caption shares a word with it: the median of all", err=True)
+        return
+    shown = estimate.neighbours[:CAPTIONS_SHOWN]
+    many = len(estimate.neighbours)
+    typer.echo(f"  the median of the {many} nearest training captions, such as", err=True)
+    for caption, seconds in shown:
+        typer.echo(f"  {seconds:4.1f} s  {caption}", err=True)

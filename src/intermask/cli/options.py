@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -71,26 +72,22 @@ def examples(*lines: str) -> str:
     return "\n\n".join(("Examples:", *lines))
 
 
-def changed_sampling(
-    sampling: SamplingConfig,
-    guidance: float | None,
-    temperature: float | None,
-    steps: int | None,
-) -> SamplingConfig:
-    """A model's sampling with what was asked for in its place.
+@dataclass(frozen=True)
+class SamplingChanges:
+    """What was asked for in place of a model's own sampling; None: nothing."""
 
-    Raises:
-        ValueError: a value out of range.
-    """
-    from dataclasses import replace
+    guidance: float | None
+    temperature: float | None
+    steps: int | None
 
-    wanted = {
-        "guidance": guidance,
-        "temperature": temperature,
-        "steps": steps,
-        "reaction_steps": steps,
-    }
-    return replace(sampling, **{k: v for k, v in wanted.items() if v is not None})  # type: ignore[arg-type]
+    def applied_to(self, sampling: SamplingConfig) -> SamplingConfig:
+        """A model's sampling with these changes.
+
+        Raises:
+            ValueError: a value out of range.
+        """
+        wanted = {**asdict(self), "reaction_steps": self.steps}
+        return replace(sampling, **{k: v for k, v in wanted.items() if v is not None})
 
 
 def parse_ranges(texts: list[str]) -> list[tuple[float, float]]:

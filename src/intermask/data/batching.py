@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 
 from intermask import representation
-from intermask.config import FloorRule
+from intermask.conventions import MIN_FRAMES, FloorRule
 from intermask.data.augment import mirror_caption
-from intermask.data.layout import MIN_FRAMES, Clip, InterHumanFolder
+from intermask.data.layout import Clip, InterHumanFolder
 from intermask.errors import UserError
 
 

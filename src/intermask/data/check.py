@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import statistics
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,7 +21,8 @@ import torch
 from torch import Tensor
 
 from intermask import geometry, representation
-from intermask.data.layout import MIN_FRAMES, SPLITS, Clip, InterHumanFolder
+from intermask.conventions import MIN_FRAMES
+from intermask.data.layout import SPLITS, Clip, InterHumanFolder
 from intermask.errors import UserError
 from intermask.motion import FPS
 from intermask.skeleton import SMPL22
@@ -152,6 +154,7 @@ def check_dataset(
     names = _split_names(folder)
     findings = list(_list_findings(folder, names))
     bones = _Bones()
+    counts: dict[str, int] = {}
     splits = []
     total, done = sum(map(len, names.values())), 0
     for split, members in names.items():
@@ -163,12 +166,22 @@ def check_dataset(
             if clip is not None:
                 frames.append(clip.loaded.shape[1])
                 captions += len(clip.captions)
+                counts[name] = len(clip.captions)
                 bones.add(name, _bone_drift(clip))
             done += 1
             if progress is not None:
                 progress(done, total)
         splits.append(SplitFacts(split, len(members), usable, captions, tuple(frames)))
+    findings += _count_findings(counts)
     return CheckReport(folder.root, folder.people, tuple(splits), bones.facts(), tuple(findings))
+
+
+def _count_findings(counts: dict[str, int]) -> Iterator[Finding]:
+    """Clips with fewer captions than most have."""
+    usual = statistics.mode(counts.values()) if counts else 0
+    for name, count in counts.items():
+        if 0 < count < usual:
+            yield Finding("few captions", name, f"{count}; most clips have {usual}", False)
 
 
 def _split_names(folder: InterHumanFolder) -> dict[str, tuple[str, ...]]:
@@ -200,6 +213,8 @@ def _list_findings(
     for split in ("train", "val"):
         if not names.get(split):
             yield Finding("empty split", split, f"split/{split}.txt names no clip", True)
+    for path in sorted((folder.root / "split").glob("*.txt")):
+        yield from _text_file_findings(path, path.stem)
     for split, members in names.items():
         for name, count in Counter(members).items():
             if count > 1:
@@ -248,10 +263,39 @@ def _caption_findings(
         yield Finding("no captions", clip.name, f"{path.name} is missing", True)
     elif not clip.captions:
         yield Finding("empty captions", clip.name, f"{path.name} has no text", True)
+    else:
+        yield from _text_file_findings(path, clip.name)
     for number, caption in enumerate(clip.captions, start=1):
+        odd = sorted({each for each in caption if _is_odd(each)})
+        if odd:
+            detail = f"caption {number} holds {', '.join(map(_character, odd))}"
+            yield Finding("odd characters", clip.name, detail, False)
         if too_long(caption):
             detail = f"caption {number} is cut: {caption[:40]}..."
             yield Finding("long caption", clip.name, detail, False)
+
+
+def _text_file_findings(path: Path, name: str) -> Iterator[Finding]:
+    """How a list or a file of captions is written; all of it is read all the same."""
+    raw = path.read_bytes()
+    if b"\r" in raw:
+        yield Finding("Windows line ends", name, f"{path.name} is read all the same", False)
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        detail = f"{path.name} is not UTF-8 (byte {error.start}); read as Windows-1252"
+        yield Finding("odd characters", name, detail, False)
+
+
+def _is_odd(character: str) -> bool:
+    """Neither plain English text nor a letter of another language: marks that only look alike."""
+    if character.isascii():
+        return not character.isprintable()
+    return not character.isalpha() or unicodedata.normalize("NFKC", character) != character
+
+
+def _character(character: str) -> str:
+    return f"U+{ord(character):04X} {unicodedata.name(character, 'control').lower()}"
 
 
 def _bone_drift(clip: Clip) -> Tensor:

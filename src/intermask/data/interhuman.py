@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from intermask.conventions import MIN_FRAMES
 from intermask.data.layout import (
-    MIN_FRAMES,
     SPLITS,
     Clip,
     InterHumanFolder,
@@ -132,9 +132,7 @@ def _listed(release: InterHumanFolder) -> dict[str, tuple[str, ...]]:
 def _usable(release: InterHumanFolder, name: str) -> Clip:
     clip = release.read(name)
     if clip.loaded.shape[1] <= MIN_FRAMES:
-        raise UserError(
-            f"{name} has {clip.loaded.shape[1]} frames; {MIN_FRAMES + 1} are needed"
-        )
+        raise UserError(f"{name} has {clip.loaded.shape[1]} frames; {MIN_FRAMES + 1} are needed")
     if not clip.captions:
         raise UserError(f"{name} has no caption in {release.root / 'annots'}")
     return clip
@@ -172,4 +170,3 @@ def _facts(report: InterHumanImport) -> dict[str, object]:
         "seconds": {split: round(value, 1) for split, value in report.seconds.items()},
         "left_out": list(report.unusable),
     }
-

@@ -15,7 +15,6 @@ identity. Nothing reads them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,11 +27,9 @@ from torch import Tensor
 
 from intermask import geometry, representation
 from intermask.errors import UserError
-from intermask.files import atomic_path
+from intermask.files import atomic_path, write_json
 
 SPLITS = ("train", "val", "test")
-MIN_FRAMES = 15
-"""Clips shorter than this are left out (method, section 1)."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,8 @@ class Clip:
 
     name: str
     loaded: Tensor
-    """(people, t, 192) z up; see `representation`. People is 2, or 1 for single-person data."""
+    """(people, t, 192) z up; see `representation`. People is 2, or 1 for single-person data.
+    Of Inter-X (2, t, 56, 3); see `representation_smplx`."""
     captions: tuple[str, ...]
 
 
@@ -89,8 +87,7 @@ def write_split(root: str | Path, split: str, names: Sequence[str]) -> None:
 
 def write_provenance(root: str | Path, facts: dict[str, Any]) -> None:
     """Write ``provenance.json``: source, licence, nature and how captions were made."""
-    with atomic_path(Path(root) / "provenance.json") as temporary:
-        temporary.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    write_json(Path(root) / "provenance.json", facts)
 
 
 def write_lines(path: Path, lines: Sequence[str]) -> None:
@@ -181,6 +178,16 @@ class InterHumanFolder:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Lines of a text file that are not empty, stripped; odd bytes are replaced, not fatal."""
-    text = path.read_text("utf-8", errors="replace").removeprefix("\ufeff")
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    """Lines of a text file that are not empty, stripped.
+
+    Lines end as on Linux, Windows or old Macs. Text that is not UTF-8 is read as Windows-1252, in
+    which captions typed on Windows come; bytes that are neither are replaced, not fatal.
+    """
+    raw = path.read_bytes()
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = raw.decode("cp1252", errors="replace")
+    # Not splitlines: it also splits a caption at odd characters that only look like line ends.
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    return [line.strip() for line in lines if line.strip()]

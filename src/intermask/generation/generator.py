@@ -21,12 +21,14 @@ from torch import Tensor, nn
 
 from intermask.bundle import Model
 from intermask.config import SamplingConfig
+from intermask.conventions import MIN_FRAMES
 from intermask.devices import select_device
 from intermask.errors import UserError
 from intermask.generation.consolidate import ConsolidationOptions, consolidate
 from intermask.generation.durations import DurationEstimate, DurationEstimator
 from intermask.generation.requests import (
-    MIN_FRAMES,
+    DEFAULT_OPTIONS,
+    GenerationOptions,
     Request,
     check_given,
     checked_prompts,
@@ -34,7 +36,7 @@ from intermask.generation.requests import (
     checked_seed,
     person_index,
 )
-from intermask.generation.sampler import MaskedSampler, OnStep, guided
+from intermask.generation.sampler import MaskedSampler, guided
 from intermask.generation.world import (
     Eased,
     GivenScene,
@@ -54,10 +56,6 @@ from intermask.representation import (
     to_joint_grid,
 )
 from intermask.text import TextEncoder
-
-BATCH_SIZE = 16
-"""Motions that are sampled together if not said otherwise."""
-_LARGEST_SEED = 2**63 - 1  # npz files keep seeds as int64
 
 
 class InteractionGenerator:
@@ -94,10 +92,7 @@ class InteractionGenerator:
         prompts: Sequence[str],
         seconds: float | Sequence[float] | None = None,
         seed: int | Sequence[int] = 0,
-        sampling: SamplingConfig | None = None,
-        on_step: OnStep | None = None,
-        *,
-        batch_size: int = BATCH_SIZE,
+        options: GenerationOptions = DEFAULT_OPTIONS,
     ) -> list[Motion]:
         """One motion a prompt.
 
@@ -106,16 +101,14 @@ class InteractionGenerator:
             seconds: one duration for all, or one each; None: estimated for each (see `estimate`).
             seed: one for each prompt, or one number: prompt i then takes ``seed + i``. A seed
                 gives the same motion alone and in a batch; `Motion.seed` tells it.
-            sampling: how tokens are drawn; by default as the model's configuration says.
-            on_step: progress; starts anew for every batch.
-            batch_size: most motions that are sampled together.
+            options: how tokens are drawn, and progress.
 
         Raises:
             UserError: a prompt is empty or too long, or a duration out of range.
         """
         self._check_decodable()
         requests = self._requests(prompts, seconds, seed)
-        maps = self._sample_unknown(requests, sampling, on_step, batch_size)
+        maps = self._sample_unknown(requests, options)
         motions = []
         for request, tokens in zip(requests, maps, strict=True):
             features = self._decode(tokens)[:, : request.frames]
@@ -142,17 +135,14 @@ class InteractionGenerator:
         prompts: Sequence[str],
         seconds: float | Sequence[float] | None = None,
         seed: int | Sequence[int] = 0,
-        sampling: SamplingConfig | None = None,
-        on_step: OnStep | None = None,
-        *,
-        batch_size: int = BATCH_SIZE,
+        options: GenerationOptions = DEFAULT_OPTIONS,
     ) -> list[Tensor]:
         """Token maps (p, s, n) on the CPU, one a prompt; arguments as for a call.
 
         This also serves Inter-X models, whose motion is not decoded here.
         """
         requests = self._requests(prompts, seconds, seed)
-        return self._sample_unknown(requests, sampling, on_step, batch_size)
+        return self._sample_unknown(requests, options)
 
     def react(
         self,
@@ -160,8 +150,7 @@ class InteractionGenerator:
         person: int,
         prompt: str,
         seed: int = 0,
-        sampling: SamplingConfig | None = None,
-        on_step: OnStep | None = None,
+        options: GenerationOptions = DEFAULT_OPTIONS,
     ) -> Motion:
         """Keep one person of a motion, bit for bit, and make the other one anew.
 
@@ -170,8 +159,7 @@ class InteractionGenerator:
             person: 1 or 2, the one to keep.
             prompt: what happens between the two.
             seed: decides the new person.
-            sampling: how tokens are drawn.
-            on_step: progress.
+            options: how tokens are drawn, and progress.
 
         Raises:
             UserError: an unusable prompt or person, or a motion of unusable length or frame rate.
@@ -179,7 +167,7 @@ class InteractionGenerator:
         check_given(given, self.model.config.max_frames)
         kept = torch.zeros(2, given.frames, dtype=torch.bool)
         kept[person_index(person)] = True
-        return self._fill(given, kept, prompt, seed, sampling, on_step)
+        return self._fill(given, kept, prompt, seed, options)
 
     def complete(
         self,
@@ -188,8 +176,7 @@ class InteractionGenerator:
         keep: Sequence[tuple[float, float]] = (),
         person: int | None = None,
         seed: int = 0,
-        sampling: SamplingConfig | None = None,
-        on_step: OnStep | None = None,
+        options: GenerationOptions = DEFAULT_OPTIONS,
     ) -> Motion:
         """Keep ranges of a motion, bit for bit, and make the rest anew, as long as it was.
 
@@ -204,8 +191,7 @@ class InteractionGenerator:
             person: None: the ranges are kept of both people. 1 or 2: only this person is made anew
                 outside the ranges, the other one is kept entirely.
             seed: decides what is new.
-            sampling: how tokens are drawn.
-            on_step: progress.
+            options: how tokens are drawn, and progress.
 
         Raises:
             UserError: an unusable prompt, person or range, a motion of unusable length or frame
@@ -225,7 +211,7 @@ class InteractionGenerator:
             raise UserError(
                 "all of the motion is kept, so nothing is left to make; give shorter ranges"
             )
-        return self._fill(given, kept, prompt, seed, sampling, on_step)
+        return self._fill(given, kept, prompt, seed, options)
 
     def estimate(self, prompt: str) -> DurationEstimate:
         """How long a motion of this text should last, within what the model makes.
@@ -272,17 +258,16 @@ class InteractionGenerator:
         )
 
     def _sample_unknown(
-        self,
-        requests: Sequence[Request],
-        sampling: SamplingConfig | None,
-        on_step: OnStep | None,
-        batch_size: int,
+        self, requests: Sequence[Request], options: GenerationOptions
     ) -> list[Tensor]:
         maps = [
             self._unknown(math.ceil(request.frames / self.model.tokenizer.stride))
             for request in requests
         ]
-        return self._sample(requests, maps, sampling, on_step, batch_size)
+        return self._sample(requests, maps, self._sampling(options), options)
+
+    def _sampling(self, options: GenerationOptions) -> SamplingConfig:
+        return options.sampling or self.model.config.sampling
 
     def _unknown(self, columns: int) -> Tensor:
         """Token maps (p, s, n) of which nothing is known."""
@@ -296,8 +281,7 @@ class InteractionGenerator:
         kept: Tensor,
         prompt: str,
         seed: int,
-        sampling: SamplingConfig | None,
-        on_step: OnStep | None,
+        options: GenerationOptions,
     ) -> Motion:
         """A motion with its kept frames (2, t) as they are and the others made anew."""
         self._check_decodable()
@@ -309,16 +293,16 @@ class InteractionGenerator:
         if exchanged:
             source, kept = source.swapped(), kept.flip(0)
 
-        tokenizer, options = self.model.tokenizer, sampling or self.model.config.sampling
+        tokenizer, sampling = self.model.tokenizer, self._sampling(options)
         scene = place_given(source, kept, self.model.config.floor, tokenizer.stride)
         known = kept_columns(kept, tokenizer.stride)
         features = self.model.normaliser.normalise(scene.features.to(self.device))
         tokens = tokenizer.tokenize(to_joint_grid(features)).cpu()
         maps = torch.where(known[:, None], tokens, self._unknown(known.shape[1]))
         if bool(kept.all(1).any()):
-            options = replace(options, steps=options.reaction_steps)
+            sampling = replace(sampling, steps=sampling.reaction_steps)
         request = Request(prompt, given.frames, checked_seed(seed))
-        (filled,) = self._sample([request], [maps], options, on_step, 1)
+        (filled,) = self._sample([request], [maps], sampling, options)
 
         result = self._settle(scene, self._decode(filled)[:, : given.frames], kept)
         result = replace(
@@ -362,22 +346,17 @@ class InteractionGenerator:
         self,
         requests: Sequence[Request],
         maps: Sequence[Tensor],
-        sampling: SamplingConfig | None,
-        on_step: OnStep | None,
-        batch_size: int,
+        sampling: SamplingConfig,
+        options: GenerationOptions,
     ) -> list[Tensor]:
         """Fill token maps (p, s, n), each of its own length, where they hold the mask id."""
-        if batch_size < 1:
-            raise UserError(f"the batch size is {batch_size}; expected at least 1")
-        config = self.model.config
-        options = sampling or config.sampling
-        codes = config.tokenizer.codebook_size
-        sampler = MaskedSampler(options, codes)
+        codes = self.model.config.tokenizer.codebook_size
+        sampler = MaskedSampler(sampling, codes)
         # maps of like length together, so that little is computed for padding
         order = sorted(range(len(requests)), key=lambda i: maps[i].shape[-1])
         filled: dict[int, Tensor] = {}
-        for begin in range(0, len(order), batch_size):
-            chosen = order[begin : begin + batch_size]
+        for begin in range(0, len(order), options.batch_size):
+            chosen = order[begin : begin + options.batch_size]
             lengths = torch.tensor([maps[i].shape[-1] for i in chosen])
             shape = (len(chosen), *maps[0].shape[:2], int(lengths.max()))
             tokens = torch.full(shape, padding_id(codes))
@@ -388,9 +367,9 @@ class InteractionGenerator:
             sampled = sampler.sample(
                 tokens.to(self.device),
                 valid.to(self.device),
-                guided(self.model.transformer, condition, options.guidance),
+                guided(self.model.transformer, condition, sampling.guidance),
                 [torch.Generator().manual_seed(requests[i].seed) for i in chosen],
-                on_step,
+                options.on_step,
             ).cpu()
             for row, i in enumerate(chosen):
                 filled[i] = sampled[row, ..., : maps[i].shape[-1]].clone()

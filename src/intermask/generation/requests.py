@@ -6,13 +6,37 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from intermask.config import SamplingConfig
+from intermask.conventions import MIN_FRAMES
 from intermask.errors import UserError
+from intermask.generation.sampler import OnStep
 from intermask.motion import FPS, Motion
 from intermask.text import TextEncoder
 
-MIN_FRAMES = 15
-"""Shortest motion to make or to take: training leaves shorter ones out (method, section 1)."""
 _LARGEST_SEED = 2**63 - 1  # motion files keep seeds as int64
+
+
+BATCH_SIZE = 16
+"""Motions that are sampled together if not said otherwise."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationOptions:
+    """How motions are made, whatever is asked for."""
+
+    sampling: SamplingConfig | None = None
+    """How tokens are drawn; None: as the model's configuration says."""
+    on_step: OnStep | None = None
+    """Progress; starts anew for every batch."""
+    batch_size: int = BATCH_SIZE
+    """Most motions that are sampled together."""
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise UserError(f"the batch size is {self.batch_size}; expected at least 1")
+
+
+DEFAULT_OPTIONS = GenerationOptions()
 
 
 @dataclass(frozen=True)

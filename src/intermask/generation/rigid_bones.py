@@ -8,23 +8,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import roma
 import torch
 from torch import Tensor
 
+from intermask.generation.rigid_parts import PARTS, RigidPart, rigid_part
 from intermask.generation.smoothing import smoothstep
 from intermask.skeleton import FEET, SMPL22
 
 _WRISTS = SMPL22.indices("left_wrist", "right_wrist")
 _TIPS = (*_WRISTS, *FEET, SMPL22.index("head"))
 _TIP_MOBILITY = 0.3
-_RIGID = tuple(
-    (joint, *(child for parent, child in SMPL22.bones if parent == joint))
-    for joint in SMPL22.indices("pelvis", "spine3")
-)
-_LIMB_BONES = tuple(
-    bone for bone in SMPL22.bones if bone[0] not in SMPL22.indices("pelvis", "spine3")
-)
+_LIMB_BONES = tuple(bone for bone in SMPL22.bones if bone[0] not in [joints[0] for joints in PARTS])
 
 
 class HandRelations(NamedTuple):
@@ -79,13 +73,14 @@ def project_onto_bones(
         mobility[heavy] = 0.0
     mobility = mobility * (~fixed)[..., None].to(mobility)
     lengths = offsets.norm(dim=-1)
+    parts = [rigid_part(positions, offsets, each) for each in PARTS]
     joints = list(positions.unbind(-2))
     for _ in range(rounds):
         if relations is not None and bool((relations.weights > 0).any()):
             joints = _keep_hands(joints, mobility, relations)
         joints = [_above_floor(joint, mobility[..., i]) for i, joint in enumerate(joints)]
-        for cluster in _RIGID:
-            _match_shape(joints, offsets, mobility, cluster)
+        for part in parts:
+            _match_shape(joints, mobility, part)
         for parent, child in _LIMB_BONES:
             _set_length(joints, lengths, mobility, parent, child)
     return torch.stack(joints, -2)
@@ -117,19 +112,10 @@ def _above_floor(joint: Tensor, mobility: Tensor) -> Tensor:
     return lifted
 
 
-def _match_shape(
-    joints: list[Tensor], offsets: Tensor, mobility: Tensor, cluster: tuple[int, ...]
-) -> None:
+def _match_shape(joints: list[Tensor], mobility: Tensor, part: RigidPart) -> None:
     """Move the joints of a rigid part to the best placement of its rest shape, in place."""
-    rest = torch.cat(
-        (torch.zeros_like(offsets[..., :1, :]), offsets[..., list(cluster[1:]), :]), -2
-    )
-    rest = rest - rest.mean(-2, keepdim=True)
-    part = torch.stack([joints[joint] for joint in cluster], -2)
-    centre = part.mean(-2, keepdim=True)
-    turn = roma.special_procrustes((part - centre).transpose(-1, -2) @ rest.expand(part.shape))
-    goal = centre + rest @ turn.transpose(-1, -2)
-    for column, joint in enumerate(cluster):
+    goal = part.placed(torch.stack([joints[joint] for joint in part.joints], -2))
+    for column, joint in enumerate(part.joints):
         movable = (mobility[..., joint] > 0).to(goal)[..., None]
         joints[joint] = joints[joint] + movable * (goal[..., column, :] - joints[joint])
 

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 from intermask import geometry
-from intermask.config import FloorRule
+from intermask.conventions import FloorRule
 from intermask.errors import UserError
 from intermask.motion import Motion
 from intermask.representation import canonicalise_pair, y_up_to_z_up

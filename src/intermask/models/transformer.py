@@ -18,6 +18,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from intermask.config import TransformerConfig
+from intermask.masking import padding_id, separator_id
 
 PEOPLE = 2
 # Of the layer norms that the text modulates (DiT's value, which the released weights were trained
@@ -324,10 +325,11 @@ class InterMTransformer(nn.Module):
         matter). Returns (b, p, s, n, k); the logits of invalid columns mean nothing.
         """
         _, _, rows, columns = tokens.shape
-        tokens = tokens.masked_fill(rearrange(~valid, "b n -> b 1 1 n"), self.config.pad_id)
+        codes = self.config.codebook_size
+        tokens = tokens.masked_fill(rearrange(~valid, "b n -> b 1 1 n"), padding_id(codes))
         people = self._embed(tokens)
         people = people + token_positions(rows, columns, people.shape[-1], people.device)
-        separator = self._embed(tokens.new_full((len(tokens), 1), self.config.separator_id))
+        separator = self._embed(tokens.new_full((len(tokens), 1), separator_id(codes)))
         condition = self.condition_projection(condition)
         visibility = Visibility.of(valid, rows)
         for block in self.blocks:

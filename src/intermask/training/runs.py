@@ -35,7 +35,7 @@ from intermask.config import (
 )
 from intermask.data.batching import Source, SourceClips, read_split
 from intermask.errors import UserError
-from intermask.files import atomic_path, check_can_write
+from intermask.files import atomic_path, check_can_write, write_json
 from intermask.models.autoencoder import MotionAutoencoder
 from intermask.motion import FPS
 from intermask.representation import Normaliser
@@ -144,7 +144,7 @@ def prepare_transformer(
         )
         _save_normaliser(folder, frozen.normaliser)
         checkpoint.save(folder / "tokenizer.pt", {"model": frozen.autoencoder.state_dict()})
-        _write_json(folder / "durations.json", caption_durations(train))
+        write_json(folder / "durations.json", caption_durations(train))
     return stage
 
 
@@ -244,7 +244,7 @@ def _start(
         "data": _data_facts(data),
         **more,
     }
-    _write_json(folder / CONFIG, content)
+    write_json(folder / CONFIG, content)
 
 
 def _data_facts(data: Sequence[Source]) -> list[dict[str, Any]]:
@@ -331,8 +331,3 @@ def _load_normaliser(folder: Path) -> Normaliser:
         raise UserError(f"{path} is missing; the run is not complete")
     statistics_ = load_file(path)
     return Normaliser(statistics_["mean"], statistics_["std"])
-
-
-def _write_json(path: Path, content: Any) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", "utf-8")

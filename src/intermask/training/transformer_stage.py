@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from intermask.config import FloorRule, TransformerTraining
+from intermask.config import TransformerTraining
+from intermask.conventions import FloorRule
 from intermask.data.batching import (
     InteractionSampler,
     SourceClips,
@@ -17,7 +18,7 @@ from intermask.data.batching import (
     step_generator,
     torch_generator,
 )
-from intermask.masking import corrupt
+from intermask.masking import corrupt, mask_id
 from intermask.models.autoencoder import MotionAutoencoder
 from intermask.models.text_head import TextHead
 from intermask.models.transformer import InterMTransformer
@@ -98,7 +99,7 @@ class TransformerStage:
         condition = self.model.text_head(self.text(batch.captions))
 
         logits = self._predict(corruption.inputs, condition, batch.valid, generator)
-        first = masked_cross_entropy(logits, corruption.targets, config.model.mask_id)
+        first = masked_cross_entropy(logits, corruption.targets, mask_id(codes))
         result = {"cross_entropy": first.loss, "accuracy": first.accuracy}
         loss = first.loss
         if config.masking.unroll_weight:
@@ -106,7 +107,7 @@ class TransformerStage:
                 corruption.inputs, logits.detach(), corruption.targets, codes
             )
             logits = self._predict(unrolled.inputs, condition, batch.valid, generator)
-            second = masked_cross_entropy(logits, unrolled.targets, config.model.mask_id)
+            second = masked_cross_entropy(logits, unrolled.targets, mask_id(codes))
             loss = loss + config.masking.unroll_weight * second.loss
             result["unrolled_cross_entropy"] = second.loss
         return {"loss": loss, **result}
@@ -127,6 +128,7 @@ class TransformerStage:
         sums = np.zeros((len(VALIDATION_RATIOS), 3))
         chosen = self._validation_items()
         size = self.training.optimiser.batch_size
+        unknown = mask_id(self.training.model.codebook_size)
         for begin in range(0, len(chosen), size):
             batch = self.batch(self.validation, chosen[begin : begin + size])
             condition = model.text_head(self.text(batch.captions))
@@ -134,11 +136,10 @@ class TransformerStage:
                 generator = torch.Generator().manual_seed(1000 * begin + row)
                 hidden = torch.rand(batch.tokens.shape, generator=generator).to(self.device)
                 hidden = (hidden < ratio) & batch.valid[:, None, None, :]
-                mask_id = self.training.model.mask_id
-                inputs = batch.tokens.masked_fill(hidden, mask_id)
-                targets = batch.tokens.masked_fill(~hidden, mask_id)
+                inputs = batch.tokens.masked_fill(hidden, unknown)
+                targets = batch.tokens.masked_fill(~hidden, unknown)
                 logits = model.transformer(inputs, condition, batch.valid)
-                result = masked_cross_entropy(logits, targets, mask_id)
+                result = masked_cross_entropy(logits, targets, unknown)
                 count = int(hidden.sum())
                 sums[row] += (float(result.loss) * count, float(result.accuracy) * count, count)
         means = sums[:, :2] / sums[:, 2:]
