@@ -32,8 +32,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     # Motion in metres, as features, and as files.
     "motion": {"errors", "skeleton", "export.npz"},  # save and load, inside the methods
     "representation": {"conventions", "motion", "geometry", "skeleton"},
+    "representation_smplx": {"representation", "geometry", "skeleton", "smplx"},
     "export": {"motion", *FOUNDATION},
-    "data": {"representation", "motion", *FOUNDATION},
+    "data": {"representation", "representation_smplx", "motion", "smplx", *FOUNDATION},
     # Networks see tensors and sizes, never a dataset or a file.
     "masking": {"config"},
     "text": {"errors"},
@@ -42,12 +43,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "bundle": {"models", "text", "representation", *FOUNDATION},
     "official": {"bundle", "models", "text", "representation", *FOUNDATION},
     "training": {
-        "bundle", "data", "devices", "models", "masking", "motion", "representation", "smplx",
-        "text", *FOUNDATION,
+        "bundle", "data", "devices", "models", "masking", "motion", "representation",
+        "representation_smplx", "smplx", "text", *FOUNDATION,
     },
     "generation": {
-        "bundle", "devices", "models", "masking", "text", "representation", "motion",
-        "training.runs", *FOUNDATION,  # a training run is a model that can be asked
+        "bundle", "devices", "models", "masking", "text", "representation",
+        "representation_smplx", "motion", "smplx", "training.runs", *FOUNDATION,  # a training run is a model that can be asked
     },
     # The command line sees everything, and nobody sees it.
     "cli": {

@@ -11,7 +11,7 @@ from intermask.presets import changed, load_preset, preset_names
 
 
 def test_the_presets_are_there() -> None:
-    assert preset_names() == ("debug", "paper-interhuman", "small")
+    assert preset_names() == ("debug", "paper-interhuman", "paper-interx", "small")
 
 
 @pytest.mark.parametrize("name", preset_names())
@@ -19,7 +19,7 @@ def test_both_stages_fit_together(name: str) -> None:
     tokenizer, transformer = load_preset("tokenizer", name), load_preset("transformer", name)
     assert tokenizer.model.codebook_size == transformer.model.codebook_size
     assert transformer.text.width == transformer.model.condition_width
-    if name != "paper-interhuman":
+    if not name.startswith("paper"):
         assert MotionAutoencoder(tokenizer.model).rows == transformer.model.rows
 
 

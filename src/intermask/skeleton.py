@@ -60,6 +60,28 @@ SMPL22 = Skeleton(
     parents=(-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19),
 )  # fmt: skip
 
+_HAND = ("index", "middle", "pinky", "ring", "thumb")
+
+SMPLX55 = Skeleton(
+    names=(
+        *SMPL22.names,
+        "jaw", "left_eye_smplhf", "right_eye_smplhf",
+        *(
+            f"{side}_{finger}{knuckle}"
+            for side in ("left", "right") for finger in _HAND for knuckle in (1, 2, 3)
+        ),
+    ),
+    parents=(
+        *SMPL22.parents,
+        15, 15, 15,
+        *(
+            (20, 21)[side] if knuckle == 0 else 24 + 15 * side + 3 * finger + knuckle
+            for side in (0, 1) for finger in range(5) for knuckle in range(3)
+        ),
+    ),
+)  # fmt: skip
+"""SMPL-X: the 22 body joints first, then jaw, eyes and hands; names as in the ``smplx`` package."""
+
 FEET = SMPL22.indices("left_ankle", "left_foot", "right_ankle", "right_foot")
 """Joints of the four contact labels, in the order of InterHuman's features (7, 10, 8, 11)."""
 

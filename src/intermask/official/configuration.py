@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from intermask.config import (
+    DataSet,
     LossWeights,
     MaskingConfig,
     ModelConfig,
@@ -30,7 +31,7 @@ from intermask.config import (
 )
 from intermask.errors import UserError
 from intermask.models.autoencoder import STRIDES, MotionAutoencoder
-from intermask.official.tree import DataSet, Run
+from intermask.official.tree import Run
 from intermask.skeleton import SMPL22
 
 CODEBOOK = "quantizer.layers.0.codebook"
@@ -74,6 +75,7 @@ def model_configuration(
         text=_text_config(second, text_heads),
         sampling=SamplingConfig(reaction_steps=10, tie_order="unstable"),
         floor="per_person",
+        max_frames=150 if dataset == "interx" else 300,
     )
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from intermask.bundle import Model, build
-from intermask.config import TokenizerConfig, to_dict
+from intermask.config import DataSet, TokenizerConfig, to_dict
 from intermask.errors import UserError
 from intermask.official.configuration import (
     CODEBOOK,
@@ -28,7 +28,6 @@ from intermask.official.names import (
     transformer_renaming,
 )
 from intermask.official.tree import (
-    DataSet,
     Run,
     find_data_set,
     find_run,

@@ -18,15 +18,15 @@ import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from intermask.config import DataSet
 from intermask.errors import UserError
 
-DataSet = Literal["interhuman", "interx"]
 DATA_SETS: tuple[DataSet, ...] = ("interhuman", "interx")
 CHECKPOINT = Path("model") / "best_fid.tar"
 OPTIONS = "opt.txt"
