@@ -78,14 +78,37 @@ def test_training_assigns_near_codes_more_often_and_reproducibly() -> None:
 
 def test_all_state_survives_a_checkpoint() -> None:
     torch.manual_seed(0)
-    book, generator = EMACodebook(16, 8).train(), torch.Generator().manual_seed(1)
-    book(torch.randn(64, 8), generator)
+    book = EMACodebook(16, 8).train()
+    book.start(torch.randn(64, 8))
     copy = EMACodebook(16, 8).train()
     copy.load_state_dict(book.state_dict())
     latents = torch.randn(64, 8)
     for each in (book, copy):
-        each(latents, torch.Generator().manual_seed(2))
+        result = each(latents, torch.Generator().manual_seed(2))
+        each.update(latents, result.indices)
     assert torch.equal(book.codebook, copy.codebook)
+
+
+def test_noise_of_a_part_does_not_depend_on_the_other_parts() -> None:
+    torch.manual_seed(0)
+    book = EMACodebook(16, 8)
+    book.start(torch.randn(64, 8))
+    latents = torch.randn(12, 8)
+
+    def noise() -> list[torch.Generator]:
+        return [torch.Generator().manual_seed(seed) for seed in range(4)]
+
+    whole = book.assign_noisily(latents, noise())
+    halves = [
+        book.assign_noisily(latents[:6], noise()[:2]), book.assign_noisily(latents[6:], noise()[2:])
+    ]  # fmt: skip
+    assert torch.equal(whole, torch.cat(halves))
+    assert not torch.equal(whole, book.assign(latents))
+
+
+def test_codes_that_never_started_are_not_trained() -> None:
+    with pytest.raises(ValueError, match="must be started"):
+        EMACodebook(16, 8).train()(torch.randn(5, 8))
 
 
 def test_a_first_batch_smaller_than_the_codebook_fills_it() -> None:

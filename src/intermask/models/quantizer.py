@@ -2,15 +2,22 @@
 
 Method, section 3 (after van den Oord et al. 2017, appendix A.1, for the moving averages). All
 state is in buffers, so that a checkpoint holds it.
+
+Quantising and moving the codes are two calls: a training step may quantise its batch in parts, in
+several processes, and then moves the codes once, by the whole batch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+Noise = torch.Generator | Sequence[torch.Generator] | None
+"""Where random numbers for latents come from: one generator, or one for each of equal parts."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class Quantised:
 
 
 class EMACodebook(nn.Module):
-    """``size`` codes of ``width`` numbers that follow the latents by moving averages.
+    """``size`` codes of ``width`` numbers; `update` lets them follow latents by moving averages.
 
     Args:
         size: number of codes, k.
@@ -52,26 +59,29 @@ class EMACodebook(nn.Module):
         self.register_buffer("running_count", torch.ones(size))
         self.register_buffer("initialised", torch.tensor(False))
 
-    def forward(self, latents: Tensor, generator: torch.Generator | None = None) -> Quantised:
-        """Quantise latents (m, c); in training mode also move the codes.
+    def forward(self, latents: Tensor, noise: Noise = None) -> Quantised:
+        """Quantise latents (m, c): by the nearest code, or in training mode by one near it.
 
         Args:
             latents: (m, c).
-            generator: draws the Gumbel noise and the filling rows in training mode.
+            noise: draws the Gumbel noise in training mode, on the device of the latents.
+
+        Raises:
+            ValueError: in training mode, before the codes have been started.
         """
         if self.training:
             if not self.initialised:
-                self.start(latents.detach(), generator)
-            indices = self.assign_noisily(latents.detach(), generator)
+                raise ValueError("the codes must be started from latents before they are trained")
+            indices = self.assign_noisily(latents.detach(), noise)
         else:
             indices = self.assign(latents)
         codes = self.lookup(indices)
-        commitment = F.mse_loss(latents, codes)
-        if self.training:
-            perplexity = self.update(latents.detach(), indices)
-        else:
-            perplexity = _perplexity(torch.bincount(indices, minlength=self.size))
-        return Quantised(latents + (codes - latents).detach(), indices, commitment, perplexity)
+        return Quantised(
+            latents + (codes - latents).detach(),
+            indices,
+            F.mse_loss(latents, codes),
+            _perplexity(torch.bincount(indices, minlength=self.size)),
+        )
 
     def lookup(self, indices: Tensor) -> Tensor:
         """Codes (..., c) of indices (...)."""
@@ -79,23 +89,27 @@ class EMACodebook(nn.Module):
 
     def distances(self, latents: Tensor) -> Tensor:
         """Squared distances (m, k) of latents to every code, always in float32."""
-        latents = latents.float()
-        return (
-            latents.square().sum(1, keepdim=True)
-            - 2 * latents @ self.codebook.T
-            + self.codebook.square().sum(1)
-        )
+        with torch.autocast(latents.device.type, enabled=False):
+            latents = latents.float()
+            return (
+                latents.square().sum(1, keepdim=True)
+                - 2 * latents @ self.codebook.T
+                + self.codebook.square().sum(1)
+            )
 
     def assign(self, latents: Tensor) -> Tensor:
         """Index (m,) of the nearest code."""
         return self.distances(latents).argmin(1)
 
-    def assign_noisily(self, latents: Tensor, generator: torch.Generator | None) -> Tensor:
+    def assign_noisily(self, latents: Tensor, noise: Noise) -> Tensor:
         """Index (m,) drawn near the nearest code: Gumbel noise on minus the distance."""
         if self.temperature == 0:
             return self.assign(latents)
         scores = -self.distances(latents)
-        waiting = torch.empty_like(scores).exponential_(generator=generator)
+        waiting = torch.empty_like(scores)
+        generators = noise if isinstance(noise, Sequence) else [noise]
+        for part, generator in zip(waiting.chunk(len(generators)), generators, strict=True):
+            part.exponential_(generator=generator)
         return (scores / self.temperature - waiting.log()).argmax(1)
 
     @torch.no_grad()
@@ -132,14 +146,19 @@ class EMACodebook(nn.Module):
         self.initialised.fill_(True)
 
     @torch.no_grad()
-    def update(self, latents: Tensor, indices: Tensor) -> Tensor:
+    def update(
+        self, latents: Tensor, indices: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
         """Move the codes towards the latents (m, c) assigned to them; returns the perplexity.
+
+        All latents of a step belong into one call, whoever computed them. The generator serves
+        batches of fewer latents than codes.
 
         A code whose running count is below 1 takes row k of the batch for this step; its count
         and sum go on, so it is replaced again at every step until it is used (method, section 3).
         """
         latents = latents.float()
-        filling = self._fill(latents, None)
+        filling = self._fill(latents, generator)
         counts = torch.bincount(indices, minlength=self.size).to(latents.dtype)
         sums = torch.zeros_like(self.running_sum).index_add_(0, indices, latents)
         self.running_sum.mul_(self.decay).add_(sums, alpha=1 - self.decay)
@@ -158,7 +177,8 @@ class EMACodebook(nn.Module):
         tiled = latents.repeat(repeats, 1)[: self.size].clone()
         spread = 0.01 / self.width**0.5
         extra = tiled[len(latents) :]
-        extra += spread * torch.randn(extra.shape, generator=generator, device=extra.device)
+        device = extra.device if generator is None else generator.device
+        extra += spread * torch.randn(extra.shape, generator=generator, device=device).to(extra)
         return tiled
 
 

@@ -2,16 +2,15 @@
 
 Step ``i`` of a run depends only on the weights before it, the seed and ``i``: data, masks and
 dropout are drawn from generators made for that step. So a checkpoint needs no random state, and a
-resumed run repeats an undisturbed one bit for bit on a CPU.
+resumed run repeats an undisturbed one bit for bit on a CPU. Nor does a step depend on how many
+processes and micro-batches share its batch, up to rounding and the draws of dropout.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Callable, Mapping
-from copy import deepcopy
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -22,8 +21,25 @@ from torch import Tensor, nn
 from intermask.config import OptimiserConfig, RunConfig
 from intermask.errors import UserError
 from intermask.training import checkpoint
+from intermask.training.engine import Engine, start_engine
+from intermask.training.history import higher_is_better
+from intermask.training.run_log import RunLog
+from intermask.training.shares import Share
+from intermask.training.state import TrainingState
 
 Network = TypeVar("Network", bound=nn.Module)
+Metrics = Mapping[str, float]
+Gather = Callable[[Tensor], Tensor]
+"""Rows (m, ...) of this process to those of all processes, in the order of shares."""
+
+
+class Part(Protocol):
+    """A stage's part of a batch, ready on the device."""
+
+    @property
+    def entries(self) -> Mapping[str, Tensor]:
+        """How many things the means of its losses run over; see `shares`."""
+        ...
 
 
 class Stage(Protocol[Network]):
@@ -32,10 +48,36 @@ class Stage(Protocol[Network]):
     model: Network
     """All trained weights and buffers."""
     best_metric: str
-    """Name of the validation number by which the best checkpoint is chosen; lower is better."""
+    """Name of the validation number by which the best checkpoint is chosen."""
 
-    def losses(self, step: int) -> dict[str, Tensor]:
-        """Named losses of the batch of a step; ``loss`` is the one to minimise."""
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of all validation numbers."""
+        ...
+
+    def networks(self) -> Sequence[nn.Module]:
+        """The parts of the model that are worth compiling."""
+        ...
+
+    def draw(self, step: int, share: Share) -> Any:
+        """The `Part` of a step's batch that belongs to a share."""
+        ...
+
+    def prepare(self, parts: Sequence[Any], gather: Gather) -> None:
+        """Whatever must know the whole batch before its losses; all processes call it."""
+        ...
+
+    def losses(self, part: Any, whole: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What a part contributes to the losses of the batch; ``loss`` is the one to minimise.
+
+        Args:
+            part: from `draw`.
+            whole: the entries of all parts of the batch together.
+        """
+        ...
+
+    def finish(self, step: int, gather: Gather) -> dict[str, Tensor]:
+        """Whatever follows the whole batch; more numbers to log. All processes call it."""
         ...
 
     def validate(self, model: Network) -> dict[str, float]:
@@ -59,6 +101,7 @@ class FitResult:
 
     step: int
     best_value: float
+    """Infinite if nothing was validated yet."""
     last_validation: Mapping[str, float]
 
 
@@ -76,6 +119,7 @@ def fit(
     folder: Path,
     *,
     device: torch.device,
+    engine: Engine | None = None,
     resume: bool = False,
     stop_after: int | None = None,
     on_step: Callable[[Progress], None] = lambda progress: None,
@@ -85,74 +129,56 @@ def fit(
 
     Args:
         stage: model, losses and validation, already on ``device``.
-        folder: the run; checkpoints, ``metrics.jsonl`` and TensorBoard files go here.
+        folder: the run; checkpoints, ``metrics.jsonl`` and TensorBoard files go here. Processes on
+            several machines must see the same one.
+        device: where to compute.
+        engine: the processes that train together, if they are started already.
         resume: go on from ``last.pt``.
         stop_after: stop (with a checkpoint) once this many steps of the run are done.
 
     Raises:
-        UserError: a loss is not a number; the last checkpoint stays as it was.
+        UserError: a loss is not a number, or the disk is full; the last good checkpoint stays as
+            it was and is named. Also: a setting that does not fit the stage or the processes.
     """
-    model = stage.model
-    optimiser = torch.optim.AdamW(
-        [parameter for parameter in model.parameters() if parameter.requires_grad],
-        lr=optimiser_config.learning_rate,
-        betas=optimiser_config.betas,
-        weight_decay=optimiser_config.weight_decay,
-    )
-    average = deepcopy(model).eval() if optimiser_config.average_decay else None
-    first, best = 0, math.inf
+    engine = engine or start_engine(run_config, str(device))
+    _check_metric(stage)
+    Share(0, engine.processes * run_config.accumulate).of(optimiser_config.batch_size)
+    state = TrainingState(stage.model, optimiser_config)
     if resume:
-        state = checkpoint.load(folder / checkpoint.LAST)
-        model.load_state_dict(state["model"])
-        optimiser.load_state_dict(state["optimiser"])
-        if average is not None:
-            average.load_state_dict(state["average"])
-        first, best = int(state["step"]), float(state["best"])
-    log = RunLog(folder, first)
-    validation: Mapping[str, float] = {}
-    last = min(optimiser_config.steps, stop_after or optimiser_config.steps)
-
-    def snapshot(step: int) -> dict[str, Any]:
-        return {
-            "step": step,
-            "best": best,
-            "model": model.state_dict(),
-            "average": average.state_dict() if average is not None else {},
-            "optimiser": optimiser.state_dict(),
-        }
-
-    with log:
-        for step in range(first, last):
+        state.restore(checkpoint.load(folder / checkpoint.LAST))
+    engine.share_weights(stage.model)
+    if run_config.compile:
+        for network in stage.networks():
+            network.compile()
+    steps = optimiser_config.steps
+    last = min(steps, stop_after or steps)
+    validation: Metrics = {}
+    if engine.is_first:
+        checkpoint.remove_leftovers(folder)
+    with (
+        checkpoint.naming_the_last_good(folder),
+        RunLog(folder, state.step, writes=engine.is_first) as log,
+    ):
+        while state.step < last:
             started = time.perf_counter()
-            losses = train_step(stage, optimiser, optimiser_config, run_config, step, device)
-            if average is not None:
-                _move_average(average, model, optimiser_config.average_decay, step)
-            numbers = {name: float(value) for name, value in losses.items()}
-            if not math.isfinite(numbers["loss"]):
-                raise UserError(
-                    f"the loss became {numbers['loss']} at step {step}; lower the learning rate "
-                    f"or check the data. {folder / checkpoint.LAST} holds the last good state"
-                )
-            done = step + 1
+            numbers = train_step(
+                stage, state.optimiser, optimiser_config, run_config, state.step, engine
+            )
+            _check_finite(numbers["loss"], state.step, folder)
+            state.move_average()
+            state.step += 1
             seconds = time.perf_counter() - started
-            if done % run_config.log_every == 0 or done == last:
-                log.write("train", done, numbers | {"seconds_per_step": seconds})
-            on_step(Progress(done, optimiser_config.steps, numbers, seconds))
-            if done % run_config.validate_every == 0 or done == optimiser_config.steps:
-                judged = average if average is not None else model
-                validation = stage.validate(judged)
-                model.train()
-                log.write("validation", done, validation)
-                on_validation(done, validation)
-                if validation[stage.best_metric] <= best:
-                    best = validation[stage.best_metric]
-                    checkpoint.save(
-                        folder / checkpoint.BEST,
-                        {"step": done, "model": judged.state_dict(), "metrics": dict(validation)},
-                    )
-            if done % run_config.save_every == 0 or done == last:
-                checkpoint.save(folder / checkpoint.LAST, snapshot(done))
-    return FitResult(max(first, last), best, validation)
+            if state.step % run_config.log_every == 0 or state.step == last:
+                log.write("train", state.step, numbers | {"seconds_per_step": seconds})
+            on_step(Progress(state.step, steps, numbers, seconds))
+            if state.step % run_config.validate_every == 0 or state.step == steps:
+                validation = _validate(stage, state, engine, folder)
+                log.write("validation", state.step, validation)
+                on_validation(state.step, validation)
+            if state.step % run_config.save_every == 0 or state.step == last:
+                engine.by_first(lambda: checkpoint.save_last(folder, state.snapshot()))
+    best = math.inf if state.best is None else state.best
+    return FitResult(state.step, best, validation)
 
 
 def train_step(
@@ -161,79 +187,88 @@ def train_step(
     config: OptimiserConfig,
     run_config: RunConfig,
     step: int,
-    device: torch.device,
-) -> dict[str, Tensor]:
-    """One optimiser step; dropout draws from a generator seeded for this step alone."""
+    engine: Engine,
+) -> dict[str, float]:
+    """One optimiser step, on a batch that all processes share; its losses over the whole batch.
+
+    Dropout draws from generators seeded for this step and part alone.
+    """
     stage.model.train()
     for group in optimiser.param_groups:
         group["lr"] = learning_rate(step, config)
-    devices = [device] if device.type == "cuda" else []
+    shares = engine.shares(run_config.accumulate)
+    parts = [stage.draw(step, share) for share in shares]
+    whole = engine.total(_added(part.entries for part in parts))
+    optimiser.zero_grad(set_to_none=True)
+    contributions = []
+    devices = [engine.device] if engine.device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(run_config.seed * 1_000_003 + step)
-        half = run_config.precision == "bfloat16"
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            losses = stage.losses(step)
-        optimiser.zero_grad(set_to_none=True)
-        losses["loss"].backward()
+        _seed(run_config.seed, step, shares[0])
+        with engine.autocast():
+            stage.prepare(parts, engine.gather)
+        for share, part in zip(shares, parts, strict=True):
+            _seed(run_config.seed, step, share)
+            with engine.autocast():
+                losses = stage.losses(part, whole)
+            losses["loss"].backward()
+            contributions.append({name: value.detach() for name, value in losses.items()})
+    engine.add_gradients(stage.model.parameters())
+    losses = engine.total(_added(contributions)) | stage.finish(step, engine.gather)
     if config.gradient_clip:
         norm = nn.utils.clip_grad_norm_(stage.model.parameters(), config.gradient_clip)
         losses["gradient_norm"] = norm
     optimiser.step()
-    return {name: value.detach() for name, value in losses.items()}
+    return _floats(losses)
 
 
-@torch.no_grad()
-def _move_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
-    """Exponential moving average of weights and real buffers; early steps count for more.
-
-    A codebook must be averaged like the encoder whose latents it codes; flags are copied.
-    """
-    decay = min(decay, (1 + step) / (10 + step))
-    for weight, current in zip(average.parameters(), model.parameters(), strict=True):
-        weight.lerp_(current, 1 - decay)
-    for buffer, now in zip(average.buffers(), model.buffers(), strict=True):
-        if buffer.is_floating_point():
-            buffer.lerp_(now, 1 - decay)
-        else:
-            buffer.copy_(now)
+def _seed(seed: int, step: int, share: Share) -> None:
+    """Seed dropout; the first part of a batch as if it were the whole."""
+    torch.manual_seed(seed * 1_000_003 + step + share.index * 7_368_787_003)
 
 
-class RunLog:
-    """``metrics.jsonl`` (one JSON object a line) and, if installed, TensorBoard."""
+def _added(parts: Any) -> dict[str, Tensor]:
+    sums: dict[str, Tensor] = {}
+    for part in parts:
+        for name, value in part.items():
+            sums[name] = sums[name] + value if name in sums else value
+    return sums
 
-    def __init__(self, folder: Path, first_step: int) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self.path = folder / "metrics.jsonl"
-        self.folder, self.first_step = folder, first_step
-        self._board: Any = None
 
-    def __enter__(self) -> RunLog:
-        # Lines after the checkpoint that a run resumes from are made again, so they go.
-        kept = []
-        if self.first_step and self.path.is_file():
-            for line in self.path.read_text("utf-8").splitlines():
-                try:
-                    keep = json.loads(line)["step"] <= self.first_step
-                except (ValueError, KeyError):
-                    keep = False  # a line cut short when the run was killed
-                if keep:
-                    kept.append(line)
-        self.path.write_text("".join(f"{line}\n" for line in kept), "utf-8")
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            return self
-        self._board = SummaryWriter(str(self.folder / "tensorboard"), purge_step=self.first_step)
-        return self
+def _floats(numbers: Mapping[str, Tensor]) -> dict[str, float]:
+    """Numbers of tensors that wait for the device only once."""
+    device = numbers["loss"].device
+    stacked = torch.stack([value.to(device, torch.float64) for value in numbers.values()])
+    return dict(zip(numbers, stacked.tolist(), strict=True))
 
-    def write(self, kind: str, step: int, numbers: Mapping[str, float]) -> None:
-        """Append one line, at once on disk."""
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"kind": kind, "step": step, **numbers}) + "\n")
-        if self._board is not None:
-            for name, value in numbers.items():
-                self._board.add_scalar(f"{kind}/{name}", value, step)
 
-    def __exit__(self, *_: object) -> None:
-        if self._board is not None:
-            self._board.close()
+def _validate(stage: Stage[Any], state: TrainingState, engine: Engine, folder: Path) -> Metrics:
+    """Numbers of the weights as they are; the best weights so far are kept."""
+    metrics = engine.by_first(lambda: stage.validate(state.judged))
+    state.model.train()
+    value = metrics[stage.best_metric]
+    if _as_good(value, state.best, stage.best_metric):
+        state.best = value
+        kept = {"step": state.step, "model": state.judged.state_dict(), "metrics": dict(metrics)}
+        engine.by_first(lambda: checkpoint.save(folder / checkpoint.BEST, kept))
+    return metrics
+
+
+def _as_good(value: float, best: float | None, metric: str) -> bool:
+    if best is None or math.isnan(best):
+        return True
+    return value >= best if higher_is_better(metric) else value <= best
+
+
+def _check_metric(stage: Stage[Any]) -> None:
+    if stage.best_metric not in stage.metrics:
+        raise UserError(
+            f"run.best_metric is {stage.best_metric!r}; choose one of {', '.join(stage.metrics)}"
+        )
+
+
+def _check_finite(loss: float, step: int, folder: Path) -> None:
+    if not math.isfinite(loss):
+        raise UserError(
+            f"the loss became {loss} at step {step}; lower the learning rate or check the data. "
+            f"{folder / checkpoint.LAST} holds the last good state"
+        )

@@ -108,7 +108,7 @@ def motion_terms(
         "position": distance(prediction.positions, target.positions),
         "velocity": distance(_steps(prediction.positions), _steps(target.positions)),
         "bone": distance(
-            _bone_lengths(prediction.positions, bones), _bone_lengths(target.positions, bones)
+            bone_lengths(prediction.positions, bones), bone_lengths(target.positions, bones)
         ),
         "rotation": _mean_angle(prediction.rotations, target.rotations),
         "foot": _foot_slide(prediction.metres, target.metres, distance),
@@ -174,7 +174,7 @@ def _steps(positions: Tensor) -> Tensor:
     return positions[:, 1:] - positions[:, :-1]
 
 
-def _bone_lengths(positions: Tensor, bones: Sequence[tuple[int, int]]) -> Tensor:
+def bone_lengths(positions: Tensor, bones: Sequence[tuple[int, int]]) -> Tensor:
     """Distances (b, t, bones) between the two joints of every bone."""
     parents, children = (list(joints) for joints in zip(*bones, strict=True))
     return (positions[..., children, :] - positions[..., parents, :]).norm(dim=-1)
@@ -185,14 +185,21 @@ def _mean_angle(prediction: Tensor, target: Tensor) -> Tensor:
     return roma.rotmat_geodesic_distance(prediction, target, clamping=_ANGLE_CLAMP).mean()
 
 
+def standing_feet(positions: Tensor) -> Tensor:
+    """Where (b, t-1, 4) the feet of joints (b, t, j, 3) in metres stand; the foot term's mean runs
+    over these.
+
+    SMPL-X numbers its body joints as SMPL does, so the feet are the same four in both layouts.
+    """
+    return foot_contacts(positions[:, :-1], _steps(positions)).bool()
+
+
 def _foot_slide(prediction: Tensor, target: Tensor, distance: Distance) -> Tensor:
     """How far predicted feet move while the target's stand; 0 if none does.
 
-    Both are joints (b, t, j, 3) in metres. SMPL-X numbers its body joints as SMPL does, so the
-    feet are the same four in both layouts.
+    Both are joints (b, t, j, 3) in metres.
     """
-    standing = foot_contacts(target[:, :-1], _steps(target)).bool()
-    moved = _steps(prediction)[..., FEET, :][standing]
+    moved = _steps(prediction)[..., FEET, :][standing_feet(target)]
     if moved.numel() == 0:
         # Not a bare zero: the result keeps its place in the graph.
         return prediction.sum() * 0.0

@@ -48,6 +48,29 @@ def masked_cross_entropy(logits: Tensor, targets: Tensor, ignore: int) -> TokenL
     return TokenLoss(F.cross_entropy(chosen, labels), accuracy)
 
 
+def unrolled_count(inputs: Tensor, targets: Tensor, codebook_size: int) -> Tensor:
+    """How many labels () `step_unroll_targets` will leave; it does not depend on the guesses.
+
+    Args:
+        inputs: (b, p, s, n) ids of the first pass; what is MASK there has a label.
+        targets: (b, p, s, n) its labels.
+        codebook_size: fixes the MASK id.
+    """
+    hidden = inputs == mask_id(codebook_size)
+    many = hidden.flatten(1).sum(1)
+    revealed = many - torch.minimum(_remaining(hidden), many)
+    return (targets != mask_id(codebook_size)).sum() - revealed.sum()
+
+
+def _remaining(hidden: Tensor) -> Tensor:
+    """How many (b,) of the hidden tokens (b, p, s, n) stay hidden one step further."""
+    positions = hidden.flatten(1).shape[1]
+    share = hidden.flatten(1).sum(1).double() / positions
+    # Float64, so that no rounding of the share moves the count over a half.
+    later = (inverse_mask_ratio(share) + UNROLL_STEP).clamp_max(1.0)
+    return mask_count(mask_ratio(later), torch.full_like(later, positions))
+
+
 @dataclass(frozen=True)
 class UnrolledStep:
     """The second pass: inputs and targets (b, p, s, n), as in `masking.Corruption`."""
@@ -74,11 +97,7 @@ def step_unroll_targets(
     """
     hidden_id = mask_id(codebook_size)
     hidden = inputs == hidden_id
-    positions = hidden.flatten(1).shape[1]
-    share = hidden.flatten(1).sum(1).double() / positions
-    # Float64, so that no rounding of the share moves the count over a half.
-    later = (inverse_mask_ratio(share) + UNROLL_STEP).clamp_max(1.0)
-    remaining = mask_count(mask_ratio(later), torch.full_like(later, positions))
+    remaining = _remaining(hidden)
 
     best = logits.detach().float().softmax(-1).max(-1)
     confidence = best.values.masked_fill(~hidden, float("inf"))

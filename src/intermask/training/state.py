@@ -1,0 +1,76 @@
+"""All that changes while a model is trained, and therefore all that a checkpoint holds."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import Any
+
+import torch
+from torch import nn
+
+from intermask.config import OptimiserConfig
+
+
+class TrainingState:
+    """Weights, their average, the optimiser's moments, and how far the run has come.
+
+    Args:
+        model: as it starts.
+        config: of the optimiser; with ``average_decay`` a moving average of the weights is kept.
+    """
+
+    def __init__(self, model: nn.Module, config: OptimiserConfig) -> None:
+        self.model = model
+        self.average = deepcopy(model).eval() if config.average_decay else None
+        self.decay = config.average_decay
+        self.optimiser = torch.optim.AdamW(
+            [parameter for parameter in model.parameters() if parameter.requires_grad],
+            lr=config.learning_rate,
+            betas=config.betas,
+            weight_decay=config.weight_decay,
+        )
+        self.step = 0
+        """Steps that are done."""
+        self.best: float | None = None
+        """The best value so far of the metric that checkpoints are chosen by."""
+
+    @property
+    def judged(self) -> nn.Module:
+        """The weights that are validated and used: their average, if one is kept."""
+        return self.model if self.average is None else self.average
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything, as nested dictionaries of tensors and numbers."""
+        return {
+            "step": self.step,
+            "best": self.best,
+            "model": self.model.state_dict(),
+            "average": {} if self.average is None else self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+
+    def restore(self, snapshot: dict[str, Any]) -> None:
+        """Become what `snapshot` was taken of."""
+        self.model.load_state_dict(snapshot["model"])
+        self.optimiser.load_state_dict(snapshot["optimiser"])
+        if self.average is not None:
+            self.average.load_state_dict(snapshot["average"])
+        self.step, self.best = int(snapshot["step"]), snapshot["best"]
+
+    @torch.no_grad()
+    def move_average(self) -> None:
+        """Let the average follow weights and real buffers; early steps count for more.
+
+        A codebook must be averaged like the encoder whose latents it codes; flags are copied.
+        """
+        if self.average is None:
+            return
+        decay = min(self.decay, (1 + self.step) / (10 + self.step))
+        pairs = zip(self.average.parameters(), self.model.parameters(), strict=True)
+        for weight, current in pairs:
+            weight.lerp_(current, 1 - decay)
+        for buffer, now in zip(self.average.buffers(), self.model.buffers(), strict=True):
+            if buffer.is_floating_point():
+                buffer.lerp_(now, 1 - decay)
+            else:
+                buffer.copy_(now)
