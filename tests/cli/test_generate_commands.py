@@ -52,7 +52,7 @@ def test_seconds_are_estimated_and_said(run: Any, bundle: Path, tmp_path: Path) 
     assert result.exit_code == 0, result.output
     seconds = Motion.load(tmp_path / "walk.npz").seconds
     assert f"{seconds:.1f} seconds, estimated" in result.stderr
-    assert "2 nearest training captions" in result.stderr
+    assert "median of the nearest training captions" in result.stderr
     assert "1.5 s  Two people walk." in result.stderr
     result = run("generate", "Xyzzy!", "-o", tmp_path / "x", "--model", bundle, "--formats", "npz")
     assert "no training caption shares a word" in result.stderr

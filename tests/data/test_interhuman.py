@@ -26,7 +26,7 @@ def release(tmp_path: Path) -> Path:
     write_split(root, "train", ["0", "1", "2"])
     write_split(root, "val", ["3"])
     write_split(root, "test", ["4"])
-    write_lines(root / "split" / "ignore_list.txt", ["1"])
+    write_lines(root / "split" / "ignore_list.txt", ["1", "gone", "gone"])
     return root
 
 
@@ -37,7 +37,9 @@ def test_a_release_is_copied(release: Path, tmp_path: Path) -> None:
     )
     assert report.clips == {"train": 2, "val": 1, "test": 1}
     assert report.seconds["train"] == pytest.approx(80 / 30)
-    assert (report.ignored, report.unlisted, report.unusable) == (1, 1, ())
+    assert (report.ignored, report.unlisted, report.unusable) == (3, 1, ())
+    assert report.ignored_missing == ("gone",)
+    assert report.describe().count("gone") == 1
     assert seen[-1] == (4, 4)
     assert "train" in report.describe()
     before, after = InterHumanFolder(release), InterHumanFolder(tmp_path / "out")

@@ -19,6 +19,7 @@ from intermask.cli.options import (
     ModelOption,
     SamplingChanges,
     SeedOption,
+    SmplxOption,
     StemOption,
     StepsOption,
     TemperatureOption,
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from intermask.generation.durations import DurationEstimate
     from intermask.generation.generator import InteractionGenerator
     from intermask.generation.requests import GenerationOptions
-
-CAPTIONS_SHOWN = 3
-"""Of the captions that a length is estimated from."""
 
 GivenArgument = Annotated[
     Path, typer.Argument(metavar="NAME.npz", help="The motion to start from.")
@@ -69,6 +67,7 @@ def generate(
     ] = 16,
     device: DeviceOption = "auto",
     text_source: TextSourceOption = None,
+    smplx: SmplxOption = None,
 ) -> None:
     """Make motion of two people from a sentence, or from many.
 
@@ -78,7 +77,7 @@ def generate(
     """
     texts, stems = _asked(prompt, prompts, output)
     wanted = _checked_output(stems, formats)
-    generator = _load(model, device, text_source)
+    generator = _load(model, device, text_source, smplx)
     estimates = [generator.estimate(text) for text in texts] if seconds is None else []
     lengths = [each.seconds for each in estimates] if seconds is None else seconds
     changes = SamplingChanges(guidance, temperature, steps)
@@ -105,6 +104,7 @@ def react(
     steps: StepsOption = None,
     device: DeviceOption = "auto",
     text_source: TextSourceOption = None,
+    smplx: SmplxOption = None,
 ) -> None:
     """Keep one person of a motion exactly as they are and make the other one anew."""
     from intermask.motion import Motion
@@ -112,7 +112,7 @@ def react(
     stem = stem_in(output, prompt)
     wanted = _checked_output([stem], formats)
     motion = Motion.load(given)
-    generator = _load(model, device, text_source)
+    generator = _load(model, device, text_source, smplx)
     with _options(generator, SamplingChanges(guidance, temperature, steps)) as options:
         made = generator.react(motion, person, prompt, seed, options)
     save(made, stem, wanted)
@@ -144,6 +144,7 @@ def complete(
     steps: StepsOption = None,
     device: DeviceOption = "auto",
     text_source: TextSourceOption = None,
+    smplx: SmplxOption = None,
 ) -> None:
     """Keep parts of a motion exactly as they are and make the rest anew."""
     from intermask.motion import Motion
@@ -152,7 +153,7 @@ def complete(
     stem = stem_in(output, prompt)
     wanted = _checked_output([stem], formats)
     motion = Motion.load(given)
-    generator = _load(model, device, text_source)
+    generator = _load(model, device, text_source, smplx)
     with _options(generator, SamplingChanges(guidance, temperature, steps)) as options:
         made = generator.complete(motion, prompt, ranges, person, seed, options)
     save(made, stem, wanted)
@@ -185,11 +186,13 @@ def _checked_output(stems: list[Path], formats: str) -> tuple[str, ...]:
     return wanted
 
 
-def _load(model: Path | None, device: str, text_source: Path | None) -> InteractionGenerator:
+def _load(
+    model: Path | None, device: str, text_source: Path | None, smplx: Path | None
+) -> InteractionGenerator:
     with working("loading the model"):
         from intermask.generation.generator import load_generator
 
-        return load_generator(model, device, text_source)
+        return load_generator(model, device, text_source, smplx)
 
 
 @contextmanager
@@ -221,8 +224,6 @@ def _tell_length(name: str, estimate: DurationEstimate) -> None:
     if not estimate.neighbours:
         typer.echo("  no training caption shares a word with it: the median of all", err=True)
         return
-    shown = estimate.neighbours[:CAPTIONS_SHOWN]
-    many = len(estimate.neighbours)
-    typer.echo(f"  the median of the {many} nearest training captions, such as", err=True)
-    for caption, seconds in shown:
+    typer.echo("  the median of the nearest training captions:", err=True)
+    for caption, seconds in estimate.neighbours:
         typer.echo(f"  {seconds:4.1f} s  {caption}", err=True)

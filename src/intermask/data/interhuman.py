@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class InterHumanImport:
     """What is wrong with clips that were left out, one sentence each, with their names."""
     unlisted: int
     """Motion files that no split names; they are not copied."""
+    ignored_missing: tuple[str, ...] = ()
+    """Names on the ignore list without a motion file."""
 
     def describe(self) -> str:
         """A few lines: clips by split, and what was left out."""
@@ -51,6 +53,9 @@ class InterHumanImport:
             f"{self.ignored} on the ignore list, {len(self.unusable)} more that cannot be used, "
             f"{self.unlisted} in no split; written to {self.out}"
         )
+        if self.ignored_missing:
+            names = ", ".join(self.ignored_missing)
+            lines.append(f"on the ignore list, but there is no such clip: {names}")
         return "\n".join([*lines, *(f"left out: {each}" for each in self.unusable)])
 
 
@@ -106,6 +111,7 @@ def import_interhuman(
             (first, *_) = [*unusable.values(), "the splits name no clip"]
             raise UserError(f"{folder} has no usable clip ({first})")
         ignored = release.ignored()
+        there = {path.stem for path in (release.motions / "person1").glob("*.npy")}
         write_lines(target / "split" / "ignore_list.txt", [*ignored, *unusable])
         report = InterHumanImport(
             Path(out),
@@ -113,7 +119,8 @@ def import_interhuman(
             seconds,
             len(ignored),
             tuple(unusable.values()),
-            _unlisted(release, [*ignored, *(name for names in splits.values() for name in names)]),
+            len(there.difference(ignored, *splits.values())),
+            tuple(name for name in dict.fromkeys(ignored) if name not in there),
         )
         write_provenance(target, _facts(report))
     return report
@@ -152,11 +159,6 @@ def _copy_clip(release: InterHumanFolder, target: Path, name: str, *, link: bool
             except OSError:
                 pass  # another file system, or one without links
         shutil.copyfile(source, goal)
-
-
-def _unlisted(release: InterHumanFolder, known: Sequence[str]) -> int:
-    names = {path.stem for path in (release.motions / "person1").glob("*.npy")}
-    return len(names - set(known))
 
 
 def _facts(report: InterHumanImport) -> dict[str, object]:
