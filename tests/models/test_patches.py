@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from einops import rearrange
 
 from intermask.config import TokenizerConfig
 from intermask.models.autoencoder import MotionAutoencoder
@@ -13,7 +14,12 @@ from intermask.models.root_frame import join_root, split_root
 def model(**changes: object) -> MotionAutoencoder:
     torch.manual_seed(0)
     config = TokenizerConfig(
-        width=24, codebook_size=64, architecture="patch", position_frame="root", **changes
+        width=24,
+        decoder_width=16,
+        codebook_size=64,
+        architecture="patch",
+        position_frame="root",
+        **changes,
     )
     return MotionAutoencoder(config).eval()
 
@@ -54,6 +60,19 @@ def test_a_sample_does_not_depend_on_its_batch() -> None:
 def test_starting_needs_as_many_latents_as_codes() -> None:
     with pytest.raises(ValueError, match="cannot start 64 codes"):
         model().fit_start(swaying(2), torch.Generator().manual_seed(0))
+
+
+def test_the_decoder_starts_as_the_components_alone_and_can_learn_from_neighbours() -> None:
+    tokenizer = model()
+    codes = torch.randn(1, 24, 5, 6, requires_grad=True)
+    alone = tokenizer.decoder.components(rearrange(codes, "b c s n -> b n (s c)"))
+    decoded = rearrange(tokenizer.decoder(codes), "b d j (n f) -> b n (f j d)", n=6)
+    assert torch.equal(decoded, alone)
+    torch.nn.init.normal_(tokenizer.decoder.correct.weight)
+    torch.nn.init.normal_(tokenizer.decoder.blocks[0].mix.weight)
+    tokenizer.decoder(codes)[..., :4].sum().backward()  # the first column's frames
+    reached = codes.grad.abs().sum((0, 1, 2)) > 0
+    assert reached.tolist() == [True, True, False, False, False, False]
 
 
 def test_patches_need_the_root_frame() -> None:

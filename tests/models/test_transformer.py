@@ -12,7 +12,12 @@ from torch import Tensor, nn
 from golden_files import golden, largest_error
 from intermask.config import TextConfig, TransformerConfig
 from intermask.models.text_head import TextHead
-from intermask.models.transformer import InterMTransformer, Modulation, token_positions
+from intermask.models.transformer import (
+    InterMTransformer,
+    Modulation,
+    attend,
+    token_positions,
+)
 from released_models import CODES, ROWS, TINY, released_transformer
 
 
@@ -135,3 +140,34 @@ def test_the_paper_s_size() -> None:
         parts = (InterMTransformer(TransformerConfig()), TextHead(TextConfig()))
     transformer, head = (sum(weight.numel() for weight in part.parameters()) for part in parts)
     assert (transformer, head) == (43_243_392, 11_029_504)
+
+
+def test_started_from_codes_it_names_the_code_that_the_stream_holds() -> None:
+    config = dataclasses.replace(TINY, code_dim=8, codebook_size=40)
+    torch.manual_seed(0)
+    model = InterMTransformer(config)
+    codebook = torch.randn(40, 8)
+    codebook[1] = codebook[0] + 0.01
+    model.start_from_codes(codebook)
+    stream = model.token_projection(model.token_embedding.weight[:40])
+    logits = stream @ model.head.logits.weight.T
+    assert (logits[2:].argmax(1) == torch.arange(2, 40)).float().mean() > 0.7
+    # Alike codes are alike to the model: nearer than any other.
+    apart = torch.cdist(model.token_embedding.weight[:1], model.token_embedding.weight[1:40])
+    assert apart.argmin() == 0
+    with pytest.raises(ValueError, match="code_dim"):
+        model.start_from_codes(torch.randn(40, 9))
+
+
+def test_half_precision_attends_to_the_same_as_full_precision() -> None:
+    generator = torch.Generator().manual_seed(0)
+    query, key, value = (torch.randn(2, 3, 11, 16, generator=generator) for _ in range(3))
+    visible = torch.arange(11) < torch.tensor([11, 6])[:, None, None, None]
+    for mask in (None, visible):
+        exact = attend(query, key, value, mask)
+        half = attend(query.bfloat16(), key.bfloat16(), value.bfloat16(), mask)
+        assert (half - exact).abs().max() < 0.05
+    changed = torch.where(visible[..., None][:, :, 0], value, 100.0)
+    rounded = (query.bfloat16(), key.bfloat16())
+    hidden = attend(*rounded, changed.bfloat16(), visible)
+    assert torch.equal(hidden, attend(*rounded, value.bfloat16(), visible))

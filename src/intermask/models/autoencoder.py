@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from intermask.config import GraphScope, TokenizerConfig
 from intermask.models import patches, root_frame
 from intermask.models.patches import PatchDecoder, PatchEncoder
-from intermask.models.quantizer import EMACodebook
+from intermask.models.quantizer import EMACodebook, Noise
 from intermask.models.root_frame import RootFrame
 from intermask.skeleton import SMPL22
 
@@ -28,6 +28,10 @@ class AutoencoderOutput:
     """(b, t, j, d) normalised joint grid."""
     tokens: Tensor
     """(b, s, n) int64."""
+    latents: Tensor
+    """(m, c) what was quantised, detached, in the order of b, n, s; the codes follow it."""
+    indices: Tensor
+    """(m,) codes of the latents: the tokens in the latents' order."""
     commitment: Tensor
     perplexity: Tensor
 
@@ -56,7 +60,7 @@ class MotionAutoencoder(nn.Module):
         by predicting the mean for hundreds of steps; outputs that start large cost as many.
         """
         for module in self.modules():
-            if isinstance(module, nn.Conv2d | nn.Linear):
+            if isinstance(module, nn.Conv1d | nn.Conv2d | nn.Linear):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="linear")
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
@@ -67,6 +71,8 @@ class MotionAutoencoder(nn.Module):
             with torch.no_grad():
                 for parameter in self.decoder.leave.parameters():
                     parameter.mul_(0.3)
+        else:
+            self.decoder.start_silent()
 
     @torch.no_grad()
     def fit_start(self, grids: Tensor, generator: torch.Generator) -> None:
@@ -81,8 +87,7 @@ class MotionAutoencoder(nn.Module):
             self.frame.fit([grids.flatten(0, 1)])
             return
         patches.fit(self.encoder, self.decoder, self.frame.split(grids))
-        latents = rearrange(self.encode(grids), "b c s n -> (b n s) c")
-        self.codebook.start_from_clusters(latents, generator)
+        self.codebook.start_from_clusters(self.latent_rows(grids), generator)
 
     @property
     def stride(self) -> int:
@@ -99,21 +104,27 @@ class MotionAutoencoder(nn.Module):
             rows = (rows + 2 - self.config.kernel[0]) // self.config.stride[0] + 1
         return rows
 
-    def forward(
-        self, grid: Tensor, generator: torch.Generator | None = None
-    ) -> AutoencoderOutput:
-        """Reconstruct normalised joint grids (b, t, j, d); t a multiple of `stride`."""
-        latent = self.encode(grid)
-        batch, _, _, columns = latent.shape
-        with torch.autocast(latent.device.type, enabled=False):
-            quantised = self.codebook(
-                rearrange(latent.float(), "b c s n -> (b n s) c"), generator
-            )
+    def forward(self, grid: Tensor, noise: Noise = None) -> AutoencoderOutput:
+        """Reconstruct normalised joint grids (b, t, j, d); t a multiple of `stride`.
+
+        Args:
+            grid: one person each.
+            noise: for the assignment of codes in training mode; see `EMACodebook`.
+        """
+        batch, columns = len(grid), grid.shape[1] // self.stride
+        latents = self.latent_rows(grid)
+        with torch.autocast(latents.device.type, enabled=False):
+            quantised = self.codebook(latents, noise)
         codes = rearrange(quantised.vectors, "(b n s) c -> b c s n", b=batch, n=columns)
         tokens = rearrange(quantised.indices, "(b n s) -> b s n", b=batch, n=columns)
         reconstruction = self.decode_latent(codes)
         return AutoencoderOutput(
-            reconstruction, tokens, quantised.commitment, quantised.perplexity
+            reconstruction,
+            tokens,
+            latents.detach(),
+            quantised.indices,
+            quantised.commitment,
+            quantised.perplexity,
         )
 
     def reconstruct_unquantised(self, grid: Tensor) -> Tensor:
@@ -136,11 +147,14 @@ class MotionAutoencoder(nn.Module):
             grid = self.frame.split(grid)
         return self.encoder(rearrange(grid, "b t j d -> b d j t"))
 
+    def latent_rows(self, grid: Tensor) -> Tensor:
+        """Latents (m, c) of joint grids (b, t, j, d) in the codebook's order b, n, s; float32."""
+        return rearrange(self.encode(grid).float(), "b c s n -> (b n s) c")
+
     def tokenize(self, grid: Tensor) -> Tensor:
         """Nearest codes (b, s, n) of normalised joint grids (b, t, j, d)."""
-        latent = self.encode(grid)
-        batch, _, _, columns = latent.shape
-        indices = self.codebook.assign(rearrange(latent, "b c s n -> (b n s) c"))
+        batch, columns = len(grid), grid.shape[1] // self.stride
+        indices = self.codebook.assign(self.latent_rows(grid))
         return rearrange(indices, "(b n s) -> b s n", b=batch, n=columns)
 
     def decode(self, tokens: Tensor) -> Tensor:
@@ -160,15 +174,17 @@ PATCH_ROWS = 5
 """Rows of the token map of patches: as many as the paper's grid has."""
 
 
-def _body(config: TokenizerConfig) -> tuple[nn.Module, nn.Module]:
+def _body(
+    config: TokenizerConfig,
+) -> tuple[Encoder | PatchEncoder, Decoder | PatchDecoder]:
     """Encoder (b, d, j, t) -> (b, c, s, n) and decoder of the configured architecture."""
     if config.architecture == "grid":
         return Encoder(config), Decoder(config)
     frames, width = config.stride[1] ** STRIDES, config.width
-    nets = [nn.Sequential(*(residual_net(config) for _ in range(STRIDES))) for _ in range(2)]
+    depth = STRIDES * config.residual_depth
     return (
-        PatchEncoder(frames, PATCH_ROWS, width, nets[0]),
-        PatchDecoder(frames, PATCH_ROWS, width, nets[1]),
+        PatchEncoder(frames, PATCH_ROWS, width),
+        PatchDecoder(frames, PATCH_ROWS, width, config.decoder_width, depth),
     )
 
 

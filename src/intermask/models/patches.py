@@ -4,14 +4,15 @@ Not part of the paper. The paper's grid of convolutions learns poses slowly: it 
 thousands of steps before limbs are told apart. Here the motion of one token column (all joints, a
 few frames) is one vector; a linear map takes it to the rows of the token map and back. `fit` sets
 both maps to the principal components of real motion, weighted by what moves joints in the world,
-so that the tokenizer reconstructs before the first training step; residual convolutions on the
-token map, silent at first, learn the rest. They see rows and columns instead of joints and
-frames, which makes a step many times cheaper.
+so that the tokenizer reconstructs before the first training step. The decoder also has residual
+convolutions over time, silent at first: they learn what neighbouring columns tell about this one,
+which closes the seams between columns and undoes part of the quantisation.
 """
 
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
@@ -49,36 +50,63 @@ class PatchEncoder(nn.Module):
 
     mean: Tensor
 
-    def __init__(self, frames: int, rows: int, width: int, blocks: nn.Module) -> None:
+    def __init__(self, frames: int, rows: int, width: int) -> None:
         super().__init__()
         self.frames, self.rows = frames, rows
         features = frames * JOINTS * CHANNELS
         self.register_buffer("mean", torch.zeros(features))
         self.components = nn.Linear(features, rows * width, bias=False)
-        self.blocks = blocks
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, d, j, t) to (b, c, s, n)."""
         patches = rearrange(x, "b d j (n f) -> b n (f j d)", f=self.frames) - self.mean
-        latent = rearrange(self.components(patches), "b n (s c) -> b c s n", s=self.rows)
-        return self.blocks(latent)
+        return rearrange(self.components(patches), "b n (s c) -> b c s n", s=self.rows)
+
+
+class TimeBlock(nn.Module):
+    """x + conv(gelu(conv(gelu(x)))) over columns (b, c, n), the first convolution dilated."""
+
+    def __init__(self, width: int, dilation: int) -> None:
+        super().__init__()
+        self.spread = nn.Conv1d(width, width, 3, padding=dilation, dilation=dilation)
+        self.mix = nn.Conv1d(width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, c, n) to the same shape."""
+        return x + self.mix(F.gelu(self.spread(F.gelu(x))))
 
 
 class PatchDecoder(nn.Module):
-    """Code vectors (b, c, s, n) to split grids (b, d, j, t)."""
+    """Code vectors (b, c, s, n) to split grids (b, d, j, t).
 
-    def __init__(self, frames: int, rows: int, width: int, blocks: nn.Module) -> None:
+    Args:
+        frames: of a token column.
+        rows: of the token map, s.
+        width: channels of a code, c.
+        hidden: channels of the convolutions over time.
+        depth: how many of them.
+    """
+
+    def __init__(self, frames: int, rows: int, width: int, hidden: int, depth: int) -> None:
         super().__init__()
         self.frames = frames
-        self.blocks = blocks
-        self.components = nn.Linear(rows * width, frames * JOINTS * CHANNELS)
+        features = frames * JOINTS * CHANNELS
+        self.components = nn.Linear(rows * width, features)
+        self.enter = nn.Conv1d(rows * width, hidden, 1)
+        self.blocks = nn.Sequential(*(TimeBlock(hidden, 1 + place % 2) for place in range(depth)))
+        self.correct = nn.Conv1d(hidden, features, 1)
+
+    def start_silent(self) -> None:
+        """Let the corrections begin at nothing."""
+        for layer in (self.correct, *(block.mix for block in self.blocks)):
+            nn.init.zeros_(layer.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, c, s, n) to (b, d, j, t)."""
-        columns = rearrange(self.blocks(x), "b c s n -> b n (s c)")
-        return rearrange(
-            self.components(columns), "b n (f j d) -> b d j (n f)", f=self.frames, j=JOINTS
-        )
+        columns = rearrange(x, "b c s n -> b (s c) n")
+        hidden = self.blocks(self.enter(columns))
+        patches = self.components(columns.mT) + self.correct(F.gelu(hidden)).mT
+        return rearrange(patches, "b n (f j d) -> b d j (n f)", f=self.frames, j=JOINTS)
 
 
 @torch.no_grad()
