@@ -16,6 +16,11 @@ PositionFrame = Literal["world", "root"]
 Distance = Literal["smooth_l1", "l1"]
 RotationOrder = Literal["two_columns", "interleaved"]
 TieOrder = Literal["position", "unstable"]
+DataSet = Literal["interhuman", "interx"]
+"""Whose motion a model knows: InterHuman's 22 joints, or Inter-X's SMPL-X with hands."""
+
+GRIDS: dict[DataSet, tuple[int, int]] = {"interhuman": (22, 12), "interx": (56, 6)}
+"""Joints and features a joint of each dataset's grid (method, sections 2 and 3)."""
 
 SCHEMA_VERSION = 1
 
@@ -30,6 +35,8 @@ class TokenizerConfig:
     """Channels of the joint grid."""
     width: int = 512
     """Channels of every convolution, and of a code."""
+    decoder_width: int = 256
+    """Channels of the decoder's convolutions over time; architecture ``patch`` alone has them."""
     codebook_size: int = 1024
     ema_decay: float = 0.99
     assignment_temperature: float = 0.5
@@ -57,9 +64,28 @@ class TokenizerConfig:
     def __post_init__(self) -> None:
         _choices(self)
         _positive(self, "joints", "joint_features", "width", "codebook_size", "residual_depth")
+        _positive(self, "decoder_width")
         _fraction(self, "ema_decay", "dropout")
         if self.architecture == "patch" and self.position_frame != "root":
             raise ValueError('architecture "patch" needs position_frame "root"')
+        if (self.joints, self.joint_features) not in GRIDS.values():
+            grids = " or ".join(f"{j} with {f} ({name})" for name, (j, f) in GRIDS.items())
+            raise ValueError(
+                f"joints is {self.joints} with joint_features {self.joint_features}; choose {grids}"
+            )
+        if self.dataset == "interx" and (
+            self.graph_scope != "none" or self.position_frame != "world"
+        ):
+            raise ValueError(
+                "the joint graph and the root frame know 22 joints; with 56 (Inter-X) set "
+                'graph_scope "none" and position_frame "world"'
+            )
+
+    @property
+    def dataset(self) -> DataSet:
+        """Whose motion this tokenizer reads: the grids tell."""
+        grid = (self.joints, self.joint_features)
+        return next(name for name, known in GRIDS.items() if known == grid)
 
     @staticmethod
     def interx(**changes: Any) -> TokenizerConfig:
@@ -216,18 +242,31 @@ class RunConfig:
     validate_every: int = 500
     save_every: int = 500
     log_every: int = 20
+    best_metric: str = ""
+    """Validation number by which the best checkpoint is chosen; empty: the stage's own choice."""
     precision: Literal["float32", "bfloat16"] = "float32"
+    devices: int = 1
+    """Devices of this machine that share every batch. Under torchrun, which may span several
+    machines, its processes count instead."""
+    accumulate: int = 1
+    """Parts in which each device computes its share of a batch, one after the other, to save
+    memory. Neither this nor the number of devices changes what is learned."""
+    compile: bool = False
+    """Let torch.compile make the networks faster; needs a C++ compiler or a GPU with Triton."""
     workers: int = 0
 
     def __post_init__(self) -> None:
         _choices(self)
-        _positive(self, "validate_every", "save_every", "log_every")
+        _positive(self, "validate_every", "save_every", "log_every", "devices", "accumulate")
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenizerTraining:
     """Stage 1: one file that says everything about a tokenizer run."""
 
+    body_model: str = ""
+    """SMPLX_NEUTRAL.npz, from which the losses of Inter-X know where joints rest; empty: looked
+    for in the data folders."""
     model: TokenizerConfig = field(default_factory=TokenizerConfig)
     losses: LossWeights = field(default_factory=LossWeights)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
@@ -238,6 +277,9 @@ class TokenizerTraining:
     quantise_from: int = 0
     """Step from which latents are quantised. Before it the network is a plain autoencoder, so
     that the codes start from latents that already mean something; the paper starts at 0."""
+    freeze_codes: bool = False
+    """Encoder and codes stay as they start, only the decoder learns. For architecture ``patch``,
+    whose start is better than what small batches make of it."""
     max_frames: int = 300
     """Longer clips are cropped before windows are cut, so that places stay near the origin."""
     floor: FloorRule = "per_person"
@@ -247,6 +289,8 @@ class TokenizerTraining:
     def __post_init__(self) -> None:
         _choices(self)
         _positive(self, "window", "window_stride", "max_frames")
+        if self.freeze_codes and self.model.architecture != "patch":
+            raise ValueError('freeze_codes needs model.architecture "patch": a grid starts at noise')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -259,6 +303,9 @@ class TransformerTraining:
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
     run: RunConfig = field(default_factory=RunConfig)
+    start_from_codes: bool = False
+    """Token embeddings and logits start from the tokenizer's code vectors, so that codes of alike
+    poses begin alike; needs ``model.code_dim`` as wide as a code. The paper starts at random."""
     max_frames: int = 300
     mirror: bool = True
 
@@ -276,8 +323,8 @@ class ModelConfig:
     text: TextConfig
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     floor: FloorRule = "per_person"
-    dataset: Literal["interhuman", "interx"] = "interhuman"
-    """Layout of the features; Inter-X motion is decoded elsewhere than InterHuman's."""
+    dataset: DataSet = "interhuman"
+    """Whose features the tokenizer reads and writes."""
     max_frames: int = 300
 
     def __post_init__(self) -> None:
