@@ -11,7 +11,9 @@ sources=$1 work=$2
 mkdir -p "$work"
 
 cmu="CMU Graphics Lab Motion Capture Database, mocap.cs.cmu.edu"
-licence="free for research and commercial use; the data itself may not be resold"
+licence="free for research and commercial use; the data itself may not be resold. The data used in \
+this project was obtained from mocap.cs.cmu.edu; the database was created with funding from NSF \
+EIA-0196217."
 intermask data import bvh "$sources/cmu_salsa" -o "$work/salsa" --fps 60 --scale 1.28 \
     --drop-first 8 --mapping cmu_daz --style salsa --val take_13 --test take_05 \
     --source "$cmu, subjects 60 and 61" --licence "$licence"
