@@ -142,6 +142,21 @@ def canonicalise_pair(loaded: Tensor, floor: FloorRule = "per_person") -> Canoni
     return CanonicalPair(torch.stack((first, second)), relative, (place1, place2))
 
 
+def frame_facts(loaded: Tensor) -> Tensor:
+    """What decides where a crop of a clip is placed, found for every frame: (..., t, 3).
+
+    x and z of the horizontal unit vector that a person faces, and the height of the lowest joint in
+    metres; y up. See `intermask.data.placement`.
+
+    Args:
+        loaded: (..., t, 192) z up.
+    """
+    positions = z_up_to_y_up(split_loaded(loaded)[0])
+    facing = geometry.facing_direction(positions)
+    lowest = positions[..., 1].amin(-1)
+    return torch.stack((facing[..., 0], facing[..., 2], lowest), -1)
+
+
 def canonicalise_person(loaded: Tensor) -> tuple[Tensor, Placement]:
     """Canonical features (t-1, 262) of one person's loaded array (t, 192), and its placement."""
     positions, rotations = split_loaded(loaded)

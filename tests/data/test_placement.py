@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from intermask.data.batching import canonical_people
-from intermask.data.placement import Crop, placeable, placed_features
+from intermask.data.layout import Clip
+from intermask.data.placement import Crop, placed_features
 from intermask.geometry import axis_angle_to_matrix
 from intermask.representation import CONTACTS
 from walking import walking_pair
@@ -23,7 +24,7 @@ def canonical(pair: torch.Tensor, crop: Crop, floor: str) -> torch.Tensor:
 
 @pytest.mark.parametrize("floor", ["per_person", "shared"])
 def test_crops_equal_canonicalised_ones(floor: str) -> None:
-    clip = placeable(PAIR)
+    clip = Clip("walk", PAIR, ())
     crops = [
         Crop(clip, person, reference, anchor, start, start + 21, mirror)
         for person in (0, 1)
@@ -46,7 +47,7 @@ def test_somebody_who_lies_on_a_side() -> None:
     motion.positions[:] = motion.positions @ fallen.T
     pair = loaded(motion)
     for mirror in (False, True):
-        crop = Crop(placeable(pair), 1, 0, 3, 5, 20, mirror)
+        crop = Crop(Clip("fallen", pair, ()), 1, 0, 3, 5, 20, mirror)
         expected = canonical(pair, crop, "per_person")
         found = placed_features([crop], "per_person")[0]
         torch.testing.assert_close(found, expected, atol=2e-6, rtol=0)
@@ -54,15 +55,15 @@ def test_somebody_who_lies_on_a_side() -> None:
 
 def test_one_person_alone() -> None:
     alone = PAIR[:1]
-    crop = Crop(placeable(alone), 0, 0, 10, 20, 40, mirror=True)
+    crop = Crop(Clip("alone", alone, ()), 0, 0, 10, 20, 40, mirror=True)
     expected = canonical_people(alone[:, 10:40], "shared", mirror=True)[0, 10:]
     found = placed_features([crop], "shared")[0]
     torch.testing.assert_close(found, expected, atol=2e-6, rtol=0)
 
 
 def test_nothing_that_was_given_changes() -> None:
-    clip = placeable(PAIR)
-    before = [part.clone() for part in (clip.loaded, clip.facing, clip.lowest)]
+    clip = Clip("walk", PAIR, ())
+    before = [part.clone() for part in (clip.loaded, clip.frame_facts)]
     placed_features([Crop(clip, 0, 1, 0, 0, 20, mirror=True)], "shared")
-    for was, part in zip(before, (clip.loaded, clip.facing, clip.lowest), strict=True):
+    for was, part in zip(before, (clip.loaded, clip.frame_facts), strict=True):
         assert torch.equal(was, part)

@@ -7,19 +7,41 @@ replacement; folders are drawn by their share first.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from intermask import representation
+from intermask.config import DataSet
 from intermask.conventions import MIN_FRAMES, FloorRule
 from intermask.data.augment import mirror_caption
+from intermask.data.interx import InterXFolder, is_interx
 from intermask.data.layout import Clip, InterHumanFolder
+from intermask.data.placement import Crop
 from intermask.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+MOST_NAMED = 10
+"""Clips that were left out of a split and are named one by one; of others the number is told."""
+
+
+class ClipEncoder(Protocol):
+    """Loaded frames (people, t, ...) to unnormalised features (people, t-1, f)."""
+
+    def __call__(self, loaded: Tensor, *, mirror: bool = False, swap: bool = False) -> Tensor: ...
+
+
+class WindowEncoder(Protocol):
+    """Crops of one length t to unnormalised features (b, t-1, f)."""
+
+    def __call__(self, crops: Sequence[Crop], /) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -39,6 +61,7 @@ class SourceClips:
     clips: tuple[Clip, ...]
     skipped: tuple[str, ...]
     """Why clips were left out, one sentence each, with their names."""
+    dataset: DataSet = "interhuman"
 
     @property
     def name(self) -> str:
@@ -47,17 +70,25 @@ class SourceClips:
 
 
 def read_split(source: Source, split: str) -> SourceClips:
-    """Read every usable clip of a split; unusable ones are skipped and named.
+    """Read every usable clip of a split; unusable ones are skipped, and named in the log once.
 
     Raises:
         FileNotFoundError: no such dataset or split.
         UserError: not a single usable clip.
     """
-    folder = InterHumanFolder(source.root)
+    dataset: DataSet
+    folder: InterHumanFolder | InterXFolder
+    read: Callable[[str], Clip]
+    if is_interx(source.root):
+        dataset, folder = "interx", (released := InterXFolder(source.root))
+        read = lambda name: released.read(name, split)  # noqa: E731
+    else:
+        dataset, folder = "interhuman", (own := InterHumanFolder(source.root))
+        read = own.read
     clips, skipped = [], []
     for name in folder.names(split):
         try:
-            clip = folder.read(name)
+            clip = read(name)
         except (FileNotFoundError, UserError) as error:
             skipped.append(str(error))
             continue
@@ -72,7 +103,34 @@ def read_split(source: Source, split: str) -> SourceClips:
             f"{source.root}: the split {split!r} has no usable clip"
             + (f" ({skipped[0]})" if skipped else "")
         )
-    return SourceClips(source, folder.people, tuple(clips), tuple(skipped))
+    _tell_skipped(source, split, skipped)
+    return SourceClips(source, folder.people, tuple(clips), tuple(skipped), dataset)
+
+
+def with_captions(clips: SourceClips) -> SourceClips:
+    """The clips that have a caption; the others are skipped, and named in the log.
+
+    Raises:
+        UserError: there is none, or these are single people.
+    """
+    if clips.people != 2:
+        raise UserError(
+            f"{clips.source.root} holds single people; the transformer needs pairs"
+        )
+    told = [clip for clip in clips.clips if clip.captions]
+    silent = [f"{clip.name} has no caption" for clip in clips.clips if not clip.captions]
+    if not told:
+        raise UserError(f"{clips.source.root}: no clip has a caption; the transformer needs one")
+    _tell_skipped(clips.source, "with captions", silent)
+    return replace(clips, clips=tuple(told), skipped=(*clips.skipped, *silent))
+
+
+def _tell_skipped(source: Source, part: str, skipped: Sequence[str]) -> None:
+    if not skipped:
+        return
+    more = len(skipped) - MOST_NAMED
+    named = "; ".join(skipped[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
+    logger.warning("%s, %s: %d clips are left out: %s", source.root, part, len(skipped), named)
 
 
 def step_generator(seed: int, step: int, purpose: str) -> np.random.Generator:
@@ -118,7 +176,7 @@ class WindowSampler:
     window: int
     stride: int
     max_frames: int
-    floor: FloorRule
+    windows: WindowEncoder
     mirror: bool
 
     def __post_init__(self) -> None:
@@ -138,29 +196,40 @@ class WindowSampler:
         ]
 
     def draw(
-        self, index: list[list[tuple[int, int]]], rng: np.random.Generator, count: int
+        self,
+        index: list[list[tuple[int, int]]],
+        rng: np.random.Generator,
+        count: int,
+        part: slice = slice(None),
     ) -> Tensor:
-        """Unnormalised features (count, window, 262)."""
-        return torch.stack(
-            [self._window(index, which, rng) for which in _draw_source(self.sources, rng, count)]
-        )
+        """Unnormalised features (count, window, f), or a part of them.
 
-    def _window(
+        What is drawn does not depend on which part is asked for.
+        """
+        crops = [self._crop(index, which, rng) for which in _draw_source(self.sources, rng, count)]
+        return self.windows(crops[part])
+
+    def _crop(
         self, index: list[list[tuple[int, int]]], which: int, rng: np.random.Generator
-    ) -> Tensor:
-        clip_index, start = index[which][rng.integers(len(index[which]))]
+    ) -> Crop:
+        clip, start = index[which][rng.integers(len(index[which]))]
         stop = start + self.window + 1
         earliest = max(0, stop - 1 - self.max_frames)
         # Half of the crops start as early as they may: inference meets whole clips.
-        crop = earliest if rng.random() < 0.5 else int(rng.integers(earliest, start + 1))
-        loaded = self.sources[which].clips[clip_index].loaded[:, crop:stop]
-        features = canonical_people(
-            loaded,
-            self.floor,
-            mirror=self.mirror and rng.random() < 0.5,
-            swap=rng.random() < 0.5,
+        anchor = earliest if rng.random() < 0.5 else int(rng.integers(earliest, start + 1))
+        mirror = self.mirror and bool(rng.random() < 0.5)
+        swap = bool(rng.random() < 0.5)
+        people = self.sources[which].people
+        person, reference = int(rng.integers(people)), int(swap and people == 2)
+        return Crop(
+            self.sources[which].clips[clip],
+            person ^ reference,  # the people are exchanged before one of them is taken
+            reference,
+            anchor,
+            start,
+            stop,
+            mirror,
         )
-        return features[rng.integers(len(features)), -self.window :]
 
 
 @dataclass(frozen=True, order=True)
@@ -182,21 +251,8 @@ class InteractionSampler:
     max_frames: int
     stride: int
     """Frames a token column; lengths are multiples of it."""
-    floor: FloorRule
+    encode: ClipEncoder
     mirror: bool
-
-    def __post_init__(self) -> None:
-        for each in self.sources:
-            if each.people != 2:
-                raise UserError(
-                    f"{each.source.root} holds single people; the transformer needs pairs"
-                )
-            for clip in each.clips:
-                if not clip.captions:
-                    raise UserError(
-                        f"{each.source.root}: the clip {clip.name} has no caption in annots/; "
-                        "add one a line, or list the clip in split/ignore_list.txt"
-                    )
 
     def frames(self, source: int, clip: int) -> int:
         """Usable frames of a clip: without the last, at most `max_frames`, a multiple of stride."""
@@ -230,8 +286,8 @@ class InteractionSampler:
         return variant, mirror_caption(caption) if mirror else caption
 
     def features(self, variant: Variant) -> Tensor:
-        """Unnormalised canonical features (2, t, 262); t is a multiple of the stride."""
+        """Unnormalised features (2, t, f); t is a multiple of the stride."""
         frames = self.frames(variant.source, variant.clip)
         clip = self.sources[variant.source].clips[variant.clip]
         loaded = clip.loaded[:, variant.start : variant.start + frames + 1]
-        return canonical_people(loaded, self.floor, mirror=variant.mirror, swap=variant.swap)
+        return self.encode(loaded, mirror=variant.mirror, swap=variant.swap)

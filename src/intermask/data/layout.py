@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,15 @@ class Clip:
     """(people, t, 192) z up; see `representation`. People is 2, or 1 for single-person data.
     Of Inter-X (2, t, 56, 3); see `representation_smplx`."""
     captions: tuple[str, ...]
+    known_facts: Tensor | None = None
+    """(people, t, 3) `frame_facts`, if they were found before."""
+
+    @cached_property
+    def frame_facts(self) -> Tensor:
+        """What placing a crop of the clip needs, see `representation.frame_facts`."""
+        if self.known_facts is not None:
+            return self.known_facts
+        return representation.frame_facts(self.loaded)
 
 
 def encode_raw(positions: Tensor, rotations: Tensor) -> NDArray[np.float32]:

@@ -15,23 +15,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from intermask import geometry, representation
+from intermask import representation
 from intermask.conventions import FloorRule
-
-
-@dataclass(frozen=True)
-class PlaceableClip:
-    """A clip with what placing its crops needs.
-
-    Attributes:
-        loaded: (people, t, 192) z up; see `representation`.
-        facing: (people, t, 2) x and z of the horizontal unit vector that each person faces, y up.
-        lowest: (people, t) height of the lowest joint, metres.
-    """
-
-    loaded: Tensor
-    facing: Tensor
-    lowest: Tensor
+from intermask.data.layout import Clip
 
 
 @dataclass(frozen=True)
@@ -49,20 +35,13 @@ class Crop:
         mirror: whether everything is seen in a mirror.
     """
 
-    clip: PlaceableClip
+    clip: Clip
     person: int
     reference: int
     anchor: int
     start: int
     stop: int
     mirror: bool
-
-
-def placeable(loaded: Tensor) -> PlaceableClip:
-    """Look through a loaded clip (people, t, 192)."""
-    positions = representation.z_up_to_y_up(representation.split_loaded(loaded)[0])
-    facing = geometry.facing_direction(positions)
-    return PlaceableClip(loaded, facing[..., (0, 2)], positions[..., 1].amin(-1))
 
 
 def placed_features(crops: Sequence[Crop], floor: FloorRule) -> Tensor:
@@ -73,7 +52,7 @@ def placed_features(crops: Sequence[Crop], floor: FloorRule) -> Tensor:
         floor: whose lowest point becomes y = 0.
     """
     loaded = torch.stack([crop.clip.loaded[crop.person, crop.start : crop.stop] for crop in crops])
-    facing = torch.stack([crop.clip.facing[crop.reference, crop.anchor] for crop in crops])
+    facing = torch.stack([_facts(crop)[crop.reference, 0, :2] for crop in crops])
     origin = torch.stack([_origin(crop, floor) for crop in crops])
     mirrored = torch.tensor([crop.mirror for crop in crops])
     if bool(mirrored.any()):
@@ -89,8 +68,13 @@ def placed_features(crops: Sequence[Crop], floor: FloorRule) -> Tensor:
 def _origin(crop: Crop, floor: FloorRule) -> Tensor:
     """(3,) pelvis x and z of the reference in the anchor frame, and the floor's height; y up."""
     x, minus_z = crop.clip.loaded[crop.reference, crop.anchor, :2]
-    people = slice(None) if floor == "shared" else slice(crop.person, crop.person + 1)
-    return torch.stack((x, crop.clip.lowest[people, crop.anchor : crop.stop].min(), -minus_z))
+    people = slice(None) if floor == "shared" else crop.person
+    return torch.stack((x, _facts(crop)[people, :, 2].min(), -minus_z))
+
+
+def _facts(crop: Crop) -> Tensor:
+    """`frame_facts` (people, t, 3) of the piece that the floor is taken from."""
+    return crop.clip.frame_facts[:, crop.anchor : crop.stop]
 
 
 def _turned_forward(positions: Tensor, facing: Tensor) -> Tensor:

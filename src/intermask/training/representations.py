@@ -11,12 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 from intermask import representation, representation_smplx
 from intermask.config import LossWeights, TokenizerConfig, TokenizerTraining
 from intermask.conventions import FloorRule
 from intermask.data.batching import SourceClips, canonical_people
+from intermask.data.placement import Crop, placed_features
 from intermask.errors import UserError
 from intermask.representation import Normaliser, fit_normaliser
 from intermask.skeleton import SMPL22
@@ -42,6 +44,10 @@ class Representation(Protocol):
 
     def encode(self, loaded: Tensor, *, mirror: bool = False, swap: bool = False) -> Tensor:
         """Unnormalised features (people, t-1, f) of loaded frames (people, t, ...)."""
+        ...
+
+    def windows(self, crops: Sequence[Crop], /) -> Tensor:
+        """Unnormalised features (b, t-1, f) of crops of one length t."""
         ...
 
     def fit_normaliser(self, clips: Iterable[Tensor]) -> Normaliser:
@@ -77,6 +83,10 @@ class InterHumanRepresentation:
     def encode(self, loaded: Tensor, *, mirror: bool = False, swap: bool = False) -> Tensor:
         """See `canonical_people`."""
         return canonical_people(loaded, self.floor, mirror=mirror, swap=swap)
+
+    def windows(self, crops: Sequence[Crop], /) -> Tensor:
+        """See `placement.placed_features`."""
+        return placed_features(crops, self.floor)
 
     def fit_normaliser(self, clips: Iterable[Tensor]) -> Normaliser:
         """See `representation.fit_normaliser`."""
@@ -118,6 +128,19 @@ class InterXRepresentation:
     def encode(self, loaded: Tensor, *, mirror: bool = False, swap: bool = False) -> Tensor:
         """See `representation_smplx.encode_pair`."""
         return representation_smplx.encode_pair(loaded, mirror=mirror, swap=swap)
+
+    def windows(self, crops: Sequence[Crop], /) -> Tensor:
+        """Each from its own frames alone: nothing is placed."""
+        people = [
+            self.encode(
+                crop.clip.loaded[:, crop.start : crop.stop],
+                mirror=crop.mirror,
+                swap=crop.reference == 1,
+            )
+            for crop in crops
+        ]
+        rows = zip(people, crops, strict=True)
+        return torch.stack([both[crop.person ^ crop.reference] for both, crop in rows])
 
     def fit_normaliser(self, clips: Iterable[Tensor]) -> Normaliser:
         """Statistics that change nothing."""
