@@ -31,10 +31,11 @@ class Share:
             UserError: the batch cannot be shared equally.
         """
         if size % self.count:
+            below = size - size % self.count
+            near = f"{below} or {below + self.count}" if below else f"{self.count}"
             raise UserError(
                 f"a batch of {size} cannot be shared equally by {self.count} parts (processes x "
-                f"run.accumulate); set optimiser.batch_size to {size - size % self.count or size} "
-                f"or {size - size % self.count + self.count}"
+                f"run.accumulate); set optimiser.batch_size to {near}"
             )
         part = size // self.count
         return slice(self.index * part, (self.index + 1) * part)
