@@ -14,10 +14,11 @@ from pathlib import Path
 
 import torch
 
-from intermask.config import OptimiserConfig, TokenizerTraining, TransformerTraining
+from intermask.config import OptimiserConfig, TransformerTraining
 from intermask.data.batching import Source, read_split
 from intermask.errors import UserError
 from intermask.text import load_text_encoder
+from intermask.training.representations import representation_of
 from intermask.training.runs import load_model
 from intermask.training.tokenizer_stage import reconstruction_error
 from intermask.training.transformer_stage import TransformerStage
@@ -27,9 +28,7 @@ from intermask.training.transformer_stage import TransformerStage
 def main(model_folder: Path, datasets: list[Path]) -> None:
     """Print one line a dataset and split."""
     model = load_model(model_folder)
-    tokenizer_training = TokenizerTraining(
-        model=model.config.tokenizer, floor=model.config.floor, max_frames=model.config.max_frames
-    )
+    representation = representation_of(model.config.tokenizer, model.config.floor)
     training = TransformerTraining(
         model=model.config.transformer,
         text=model.config.text,
@@ -45,7 +44,7 @@ def main(model_folder: Path, datasets: list[Path]) -> None:
             except (UserError, FileNotFoundError):
                 continue  # a source without this split
             error = reconstruction_error(
-                model.tokenizer, model.normaliser, clips, tokenizer_training
+                model.tokenizer, model.normaliser, clips, representation, model.config.max_frames
             )
             numbers = {name: f"{value:.1f}" for name, value in error.items()}
             if clips.people == 2:

@@ -134,21 +134,27 @@ def correct_rotations(
     return BodyRotations(world[0], torch.stack(local, -3))
 
 
-def bone_offsets(positions: Tensor, root_rotations: Tensor, rotations: Tensor) -> Tensor:
-    """Rest offsets (..., 22, 3) of each body, metres: the median over its frames.
+def bone_offsets(
+    positions: Tensor,
+    root_rotations: Tensor,
+    rotations: Tensor,
+    parents: Sequence[int] = SMPL22.parents,
+) -> Tensor:
+    """Rest offsets (..., j, 3) of each body, metres: the median over its frames.
 
     The bone of every frame is turned back into the frame of its parent joint; for a motion that
     came out of `forward_kinematics` these agree and the offsets are exact.
 
     Args:
-        positions: (..., t, 22, 3) metres.
+        positions: (..., t, j, 3) metres.
         root_rotations: (..., t, 3, 3).
-        rotations: (..., t, 21, 3, 3) parent-relative.
+        rotations: (..., t, j-1, 3, 3) parent-relative.
+        parents: (j) parent of each joint, -1 for the root, which comes first.
     """
-    world = global_rotations(root_rotations, rotations)
-    parents = list(SMPL22.parents[1:])
-    bones = positions[..., 1:, :] - positions[..., parents, :]
-    turned_back = _turn(world[..., parents, :, :].transpose(-1, -2), bones)
+    world = global_rotations(root_rotations, rotations, parents)
+    above = list(parents[1:])
+    bones = positions[..., 1:, :] - positions[..., above, :]
+    turned_back = _turn(world[..., above, :, :].transpose(-1, -2), bones)
     # quantile, unlike median, averages the middle two of an even number of frames
     offsets = torch.quantile(turned_back, 0.5, dim=-3)
     return torch.cat((torch.zeros_like(offsets[..., :1, :]), offsets), -2)

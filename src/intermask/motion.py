@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from intermask.errors import UserError
-from intermask.skeleton import SMPL22, Skeleton
+from intermask.skeleton import SMPL22, SMPLX55, Skeleton
 
 FPS = 30.0
 """Frames a second of every motion that the models read or write."""
@@ -120,3 +120,35 @@ class Motion:
         from intermask.export.npz import read_npz
 
         return read_npz(path)
+
+
+@dataclass(frozen=True)
+class SMPLXMotion(Motion):
+    """Two people with hands: a `Motion` of SMPL-X's 55 joints, shape parameters zero.
+
+    Positions are (2, t, 55, 3), rotations (2, t, 54, 3, 3). The first 22 joints are SMPL's; jaw,
+    eyes and 15 joints of each hand follow (`skeleton.SMPLX55`).
+    """
+
+    skeleton: Skeleton = field(default=SMPLX55, repr=False)
+    rest_pelvis: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Where the pelvis of the body model rests, metres: its translation counts from there."""
+
+    @property
+    def translations(self) -> Tensor:
+        """(2, t, 3) metres: SMPL-X's ``transl``."""
+        return self.positions[:, :, 0] - self.positions.new_tensor(self.rest_pelvis)
+
+    @property
+    def body(self) -> Motion:
+        """The same people without jaw, eyes and hands."""
+        joints = SMPL22.joint_count
+        return Motion(
+            self.positions[:, :, :joints],
+            self.rotations[:, :, : joints - 1],
+            self.root_rotations,
+            self.fps,
+            self.caption,
+            self.seed,
+            self.model,
+        )

@@ -6,7 +6,8 @@ Stages of one person (method, section 2; `t` frames, 56 rows):
   of SMPL-X, the root's in the world, the others relative to their parents; row 55 is the
   translation of the body in metres. y up, both people in one world.
 * **features** ``(t-1, 336)``: 56 rows of 6, flattened. Rows 0..54 are the first two rows of the
-  rotation matrices (``r00 r01 r02 r10 r11 r12``), row 55 translation and its step to the next frame.
+  rotation matrices (``r00 r01 r02 r10 r11 r12``), row 55 is the translation and its step to the
+  next frame.
 * **joint grid** ``(t, 56, 6)``: the same, not flattened; what networks see.
 
 Nothing is moved to a canonical place and nothing is normalised, as in the release.

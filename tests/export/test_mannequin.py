@@ -8,8 +8,10 @@ from scipy.spatial.transform import Rotation
 
 pytest.importorskip("vtkmodules")
 
-from intermask.export.mannequin import Mannequin, Solid, build_mannequin
-from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22
+from intermask.export.mannequin import Mannequin, build_mannequin
+from intermask.export.solids import Solid
+from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22, SMPLX55
+from people55 import rest_joints
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +60,39 @@ def test_small_and_tall_people() -> None:
         heights.append(points[:, 1].max() - points[:, 1].min())
     assert heights[0] == pytest.approx(0.7 / 1.15 * heights[1], rel=0.03)
     assert 1.7 < heights[1] < 2.2
+
+
+def test_hands_have_fingers_that_move_alone() -> None:
+    rest = rest_joints()
+    offsets = rest - rest[[max(parent, 0) for parent in SMPLX55.parents]]
+    body = build_mannequin(offsets)
+    np.testing.assert_allclose(body.weights.sum(1), 1.0, atol=1e-5)
+    fingers = np.arange(25, 55)
+    assert (body.weights[:, fingers].max(0) > 0.5).all()
+    edges = np.sort(body.triangles[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    _, counts = np.unique(edges, axis=0, return_counts=True)
+    assert (counts == 2).all()  # body and hands are closed
+    # Bend the last joint of one finger: only its tip moves, and it moves by that angle.
+    joint = SMPLX55.index("left_index3")
+    turns = body.joint_rotations.copy()
+    bend = Rotation.from_rotvec((0.0, 0.0, -1.0)).as_matrix()
+    turns[joint] = bend @ turns[joint]
+    points, _ = body.posed(body.joint_positions, turns)
+    moved = np.linalg.norm(points - body.points, axis=1) > 1e-4
+    assert 20 < moved.sum() < 2000
+    assert (body.weights[moved, joint] > 0).all()
+    assert np.linalg.norm(points[moved] - body.joint_positions[joint], axis=1).max() < 0.05
+
+
+def test_fingers_do_not_flow_together() -> None:
+    rest = rest_joints()
+    body = build_mannequin(rest - rest[[max(parent, 0) for parent in SMPLX55.parents]])
+    first, second = (
+        body.points[body.weights[:, SMPLX55.index(f"left_{finger}3")] > 0.9]
+        for finger in ("index", "middle")
+    )
+    gaps = np.linalg.norm(first[:, None] - second[None], axis=-1)
+    assert gaps.min() > 0.002
 
 
 def test_solids_measure_distance() -> None:

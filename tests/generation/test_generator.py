@@ -298,15 +298,6 @@ def test_unusable_motions_are_named(generator: InteractionGenerator) -> None:
         generator.complete(given, "They bow.", [(0, 1), (0.5, 1.5)])
 
 
-def test_interx_models_give_tokens_only() -> None:
-    generator = InteractionGenerator(tiny_model(dataset="interx"), HashedWords())
-    with pytest.raises(UserError, match="SMPL-X body file"):
-        generator(["They bow."], 1.0)
-    with pytest.raises(UserError, match="SMPL-X body file"):
-        generator.react(walking_pair(30), 1, "They bow.")
-    assert generator.tokens(["They bow."], 1.0)[0].shape == (2, 5, 8)
-
-
 # --- Loading -------------------------------------------------------------------------------------
 
 

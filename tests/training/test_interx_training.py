@@ -19,8 +19,15 @@ from intermask.presets import load_preset
 from intermask.training import checkpoint
 from intermask.training.loop import fit
 from intermask.training.runs import load_model, prepare_tokenizer, prepare_transformer
-from people55 import line_of, write_body_model, write_interx, write_interx_clip, write_list
-from people55 import walking_smplx, write_text
+from people55 import (
+    line_of,
+    walking_smplx,
+    write_body_model,
+    write_interx,
+    write_interx_clip,
+    write_list,
+    write_text,
+)
 from tiny import write_tiny_dataset
 
 CPU = torch.device("cpu")
@@ -62,7 +69,9 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> list[Source]:
     return [Source(write_dirty(tmp_path_factory.mktemp("interx") / "dirty"))]
 
 
-def train_tokenizer(folder: Path, data: list[Source], training: Any = TOKENIZER, **how: Any) -> Path:
+def train_tokenizer(
+    folder: Path, data: list[Source], training: Any = TOKENIZER, **how: Any
+) -> Path:
     stage = prepare_tokenizer(folder, training, data, CPU, resume=how.get("resume", False))
     fit(stage, training.optimiser, training.run, folder, device=CPU, **how)
     return folder
@@ -108,7 +117,7 @@ def test_every_term_counts(tokenizer: Path) -> None:
     for term in ("recon", "position", "velocity", "rotation", "foot", "commitment"):
         assert losses[term] > 0, term
     assert losses["bone"] < 1e-5  # kinematics keep bones as they are
-    assert 0 < validation["local_mpjpe_mm"] and np.isfinite(validation["mpjpe_mm"])
+    assert validation["local_mpjpe_mm"] > 0 and np.isfinite(validation["mpjpe_mm"])
 
 
 def test_a_tokenizer_learns(data: list[Source], tmp_path: Path) -> None:
@@ -166,7 +175,8 @@ def test_a_missing_body_model_costs_a_sentence(tmp_path: Path) -> None:
     root = write_interx(tmp_path / "interx")
     body = root / "SMPLX_NEUTRAL.npz"
     body.unlink()
-    with pytest.raises(FileNotFoundError, match=r"put SMPLX_NEUTRAL\.npz into .*interx.*smpl-x\.is"):
+    words = r"put SMPLX_NEUTRAL\.npz into .*interx.*smpl-x\.is"
+    with pytest.raises(FileNotFoundError, match=words):
         prepare_tokenizer(tmp_path / "run", TOKENIZER, [Source(root)], CPU, resume=False)
     assert not (tmp_path / "run").exists()
     write_body_model(root / "body_models" / "smplx")

@@ -33,6 +33,14 @@ TextSourceOption = Annotated[
         help="Folder with the text encoder's files, such as CLIP's. Default: installed or cached.",
     ),
 ]
+SmplxOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--smplx",
+        metavar="FILE",
+        help="SMPLX_NEUTRAL.npz, for models of Inter-X. Default: in the model's folder.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="The same seed gives the same motion.")]
 GuidanceOption = Annotated[
     float | None,

@@ -51,7 +51,7 @@ class Body:
         self._mesh = mesh
 
     def pose(self, positions: Array, rotations: Array) -> Single:
-        """Move the surface to joints (22, 3) and world rotations (22, 3, 3); its points (n, 3)."""
+        """Move the surface to joints (j, 3) and world rotations (j, 3, 3); its points (n, 3)."""
         points, normals = self.mannequin.posed(positions, rotations)
         self._points[:] = points
         self._normals[:] = normals
@@ -67,12 +67,13 @@ def _clothes(mannequin: Mannequin, colour: tuple[float, float, float]) -> Array:
     main = np.array(colour)
     skin = 0.12 * main + 0.88 * np.array((0.95, 0.84, 0.75))
     trousers, shoes, hair = 0.52 * main + 0.06, 0.22 * main + 0.07, 0.30 * main + 0.05
-    palette = np.tile(main, (SMPL22.joint_count, 1))
+    palette = np.tile(main, (mannequin.weights.shape[1], 1))
     for name, paint in (
         ("hip", trousers), ("knee", trousers), ("ankle", shoes), ("foot", shoes), ("wrist", skin),
     ):  # fmt: skip
         palette[list(SMPL22.indices(f"left_{name}", f"right_{name}"))] = paint
     palette[list(SMPL22.indices("head", "neck"))] = skin
+    palette[SMPL22.joint_count :] = skin  # jaw, eyes and fingers
     palette[SMPL22.index("pelvis")] = trousers
     # sharper than the skin weights, or the seams would be smears
     weights = mannequin.weights**4

@@ -1,8 +1,9 @@
-"""A smooth body around the 22 joints: one closed surface that follows a person's rotations.
+"""A smooth body around the joints: a closed surface that follows a person's rotations.
 
-The surface is a blend of simple solids (cones with round ends, ellipsoids) around each person's own
-bones, cut out of a distance field once, and then bound to the joints (linear blend skinning). No
-licensed body model is needed.
+With SMPL-X's 55 joints the hands are surfaces of their own, with fingers. A surface is a blend of
+simple solids (cones with round ends, ellipsoids) around each person's own bones, cut out of a
+distance field once, and then bound to the joints (linear blend skinning). No licensed body model is
+needed.
 """
 
 from __future__ import annotations
@@ -14,58 +15,18 @@ import torch
 from numpy.typing import NDArray
 
 from intermask.errors import MissingExtra
+from intermask.export.hands import HAND_DETAIL, add_hand
+from intermask.export.solids import BODY_DETAIL, Builder, Detail, Solid
 from intermask.geometry import axis_angle_to_matrix
 from intermask.kinematics import forward_kinematics, global_rotations
-from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22
+from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22, SMPLX55, Skeleton
 
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 
-_GRID = 0.016  # metres between samples of the distance field
-_BLEND = 0.030  # metres over which neighbouring solids flow into each other
-_SKIN = 0.022  # metres over which the surface passes from one joint to the next
-_MARGIN = 0.06
-
-
-@dataclass(frozen=True)
-class Solid:
-    """A part of the body that moves with one joint.
-
-    Round cone from ``start`` to ``stop`` with radii ``radii`` (2), or, where ``turn`` and three
-    ``radii`` are given, an ellipsoid around ``start`` with axes along the columns of ``turn``.
-    Metres, in the pose in which the body is bound. ``sole``: cut off below this height.
-    """
-
-    joint: int
-    start: Array
-    stop: Array
-    radii: tuple[float, ...]
-    turn: Array | None = None
-    sole: float | None = None
-
-    def distance(self, points: Array) -> Array:
-        """Signed distance (n) of points (n, 3), negative inside, near the surface."""
-        if self.turn is None:
-            along = self.stop - self.start
-            share = (points - self.start) @ along / max(float(along @ along), 1e-12)
-            share = np.clip(share, 0.0, 1.0)
-            radius = self.radii[0] + share * (self.radii[1] - self.radii[0])
-            axis = self.start + share[:, None] * along
-            distance = np.linalg.norm(points - axis, axis=1) - radius
-        else:
-            local = (points - self.start) @ self.turn
-            radii = np.array(self.radii)
-            scaled = np.linalg.norm(local / radii, axis=1)
-            steep = np.linalg.norm(local / radii**2, axis=1)
-            distance = scaled * (scaled - 1.0) / np.maximum(steep, 1e-9)
-        if self.sole is not None:
-            distance = np.maximum(distance, self.sole - points[:, 1])
-        return np.asarray(distance)
-
-
 @dataclass(frozen=True)
 class Mannequin:
-    """A body surface of n points and m triangles, bound to 22 joints."""
+    """A body surface of n points and m triangles, bound to j joints: 22, or 55 with hands."""
 
     points: Single
     """(n, 3) metres in the bound pose."""
@@ -74,18 +35,18 @@ class Mannequin:
     triangles: NDArray[np.int64]
     """(m, 3) point indices."""
     weights: Single
-    """(n, 22) how much each joint moves a point; rows sum to 1."""
+    """(n, j) how much each joint moves a point; rows sum to 1."""
     joint_positions: Array
-    """(22, 3) of the bound pose."""
+    """(j, 3) of the bound pose."""
     joint_rotations: Array
-    """(22, 3, 3) of the bound pose, in the world."""
+    """(j, 3, 3) of the bound pose, in the world."""
 
     def posed(self, positions: Array, rotations: Array) -> tuple[Single, Single]:
         """Points and normals (n, 3) of the body in another pose.
 
         Args:
-            positions: (22, 3) joints, metres.
-            rotations: (22, 3, 3) of the joints in the world.
+            positions: (j, 3) joints, metres.
+            rotations: (j, 3, 3) of the joints in the world.
         """
         turns = rotations @ np.swapaxes(self.joint_rotations, -1, -2)
         shifts = positions - np.einsum("jab,jb->ja", turns, self.joint_positions)
@@ -99,16 +60,29 @@ class Mannequin:
 
 
 def build_mannequin(offsets: Array) -> Mannequin:
-    """A body for the rest offsets (22, 3), metres, of one person."""
-    joints, turns = _bound_pose(offsets)
-    solids = _solids(joints, turns, _size(offsets))
-    points, normals, triangles = _surface(solids)
-    weights = _skin_weights(points, solids)
+    """A body for the rest offsets (j, 3), metres, of one person; j is 22, or 55 with hands."""
+    skeleton = SMPLX55 if len(offsets) == SMPLX55.joint_count else SMPL22
+    joints, turns = _bound_pose(offsets, skeleton)
+    size = _size(offsets)
+    parts = [(_solids(Builder(skeleton, joints, turns, size)), BODY_DETAIL)]
+    if skeleton is SMPLX55:
+        for side in ("left", "right"):
+            hand = Builder(skeleton, joints, turns, size)
+            add_hand(hand, side)
+            parts.append((hand.solids, HAND_DETAIL))
+    surfaces = [_surface(solids, detail) for solids, detail in parts]
+    weights = [
+        _skin_weights(surface[0], solids, len(offsets), detail)
+        for surface, (solids, detail) in zip(surfaces, parts, strict=True)
+    ]
+    counts = np.cumsum([0, *(len(surface[0]) for surface in surfaces)])
     return Mannequin(
-        points.astype(np.float32),
-        normals.astype(np.float32),
-        triangles,
-        weights.astype(np.float32),
+        np.concatenate([points for points, _, _ in surfaces]).astype(np.float32),
+        np.concatenate([normals for _, normals, _ in surfaces]).astype(np.float32),
+        np.concatenate(
+            [triangles + count for (_, _, triangles), count in zip(surfaces, counts, strict=False)]
+        ),
+        np.concatenate(weights).astype(np.float32),
         joints,
         turns,
     )
@@ -122,48 +96,22 @@ def _size(offsets: Array) -> float:
     return float(np.clip(length / adult, 0.6, 1.3))
 
 
-def _bound_pose(offsets: Array) -> tuple[Array, Array]:
+def _bound_pose(offsets: Array, skeleton: Skeleton) -> tuple[Array, Array]:
     """Joint positions and world rotations with arms halfway down and legs a little apart."""
-    vectors = torch.zeros(22, 3, dtype=torch.float64)
+    vectors = torch.zeros(skeleton.joint_count, 3, dtype=torch.float64)
     for side, sign in (("left", 1.0), ("right", -1.0)):
-        vectors[SMPL22.index(f"{side}_shoulder"), 2] = -0.75 * sign
-        vectors[SMPL22.index(f"{side}_hip"), 2] = 0.10 * sign
+        vectors[skeleton.index(f"{side}_shoulder"), 2] = -0.75 * sign
+        vectors[skeleton.index(f"{side}_hip"), 2] = 0.10 * sign
     rotations = axis_angle_to_matrix(vectors)
     root = torch.zeros(3, dtype=torch.float64)
     rest = torch.tensor(offsets, dtype=torch.float64)
-    positions = forward_kinematics(rest, root, rotations[0], rotations[1:])
-    return positions.numpy(), global_rotations(rotations[0], rotations[1:]).numpy()
+    pose = rotations[0], rotations[1:]
+    positions = forward_kinematics(rest, root, *pose, skeleton.parents)
+    return positions.numpy(), global_rotations(*pose, skeleton.parents).numpy()
 
 
-class _Builder:
-    """Collects the solids of one body in its bound pose; lengths are a mean adult's."""
-
-    def __init__(self, joints: Array, turns: Array, size: float) -> None:
-        self.at = {name: joints[SMPL22.index(name)] for name in SMPL22.names}
-        self.size = size
-        self.solids: list[Solid] = []
-        self._turns = turns
-
-    def place(self, name: str, x: float, y: float, z: float) -> Array:
-        """A point beside a joint, in the joint's own axes."""
-        return np.asarray(self.at[name] + self._turns[SMPL22.index(name)] @ (x, y, z) * self.size)
-
-    def cone(
-        self, owner: str, start: Array, stop: Array, first: float, last: float,
-        sole: float | None = None,
-    ) -> None:  # fmt: skip
-        radii = (first * self.size, last * self.size)
-        self.solids.append(Solid(SMPL22.index(owner), start, stop, radii, sole=sole))
-
-    def ellipsoid(self, owner: str, centre: Array, *radii: float) -> None:
-        joint = SMPL22.index(owner)
-        scaled = tuple(radius * self.size for radius in radii)
-        self.solids.append(Solid(joint, centre, centre, scaled, self._turns[joint]))
-
-
-def _solids(joints: Array, turns: Array, size: float) -> list[Solid]:
-    """The parts of the body in the bound pose; radii for a mean adult times ``size``."""
-    body = _Builder(joints, turns, size)
+def _solids(body: Builder) -> list[Solid]:
+    """The parts of the body in the bound pose; without hands, where they have joints."""
     _add_trunk(body)
     _add_head(body)
     for side, sign in (("left", 1.0), ("right", -1.0)):
@@ -172,7 +120,7 @@ def _solids(joints: Array, turns: Array, size: float) -> list[Solid]:
     return body.solids
 
 
-def _add_trunk(body: _Builder) -> None:
+def _add_trunk(body: Builder) -> None:
     body.ellipsoid("pelvis", body.place("pelvis", 0.0, -0.030, -0.014), 0.148, 0.125, 0.106)
     body.ellipsoid("spine1", body.place("spine1", 0.0, 0.025, 0.004), 0.138, 0.140, 0.098)
     body.ellipsoid("spine2", body.place("spine2", 0.0, 0.030, 0.002), 0.142, 0.150, 0.100)
@@ -182,7 +130,7 @@ def _add_trunk(body: _Builder) -> None:
     body.ellipsoid("spine3", chest, 0.160, 0.165, 0.106)
 
 
-def _add_head(body: _Builder) -> None:
+def _add_head(body: Builder) -> None:
     head, place = "head", body.place
     body.cone("neck", place("neck", 0.0, -0.04, 0.0), place(head, 0.0, 0.03, 0.0), 0.060, 0.050)
     body.ellipsoid(head, place(head, 0.0, 0.105, 0.014), 0.078, 0.108, 0.094)
@@ -192,7 +140,7 @@ def _add_head(body: _Builder) -> None:
     body.cone(head, *nose, 0.008, 0.013)
 
 
-def _add_arm(body: _Builder, side: str, sign: float) -> None:
+def _add_arm(body: Builder, side: str, sign: float) -> None:
     collar, shoulder, elbow, wrist = (
         f"{side}_{part}" for part in ("collar", "shoulder", "elbow", "wrist")
     )
@@ -202,13 +150,15 @@ def _add_arm(body: _Builder, side: str, sign: float) -> None:
     body.cone(shoulder, at[shoulder], at[elbow], 0.055, 0.037)
     body.cone(elbow, at[elbow], muscle, 0.034, 0.037)
     body.cone(elbow, muscle, at[wrist], 0.036, 0.025)
+    if body.has_fingers:
+        return
     body.ellipsoid(wrist, place(wrist, sign * 0.055, -0.004, 0.002), 0.062, 0.021, 0.042)
     body.ellipsoid(wrist, place(wrist, sign * 0.120, -0.012, -0.002), 0.066, 0.017, 0.037)
     thumb = place(wrist, sign * 0.030, -0.008, 0.030), place(wrist, sign * 0.085, -0.020, 0.058)
     body.cone(wrist, *thumb, 0.017, 0.013)
 
 
-def _add_leg(body: _Builder, side: str) -> None:
+def _add_leg(body: Builder, side: str) -> None:
     hip, knee, ankle, foot = (f"{side}_{part}" for part in ("hip", "knee", "ankle", "foot"))
     at, size = body.at, body.size
     calf = 0.7 * at[knee] + 0.3 * at[ankle]
@@ -229,33 +179,34 @@ def _add_leg(body: _Builder, side: str) -> None:
     body.cone(foot, ball, tip, 0.042, 0.030, ground)
 
 
-def _surface(solids: list[Solid]) -> tuple[Array, Array, NDArray[np.int64]]:
+def _surface(solids: list[Solid], detail: Detail) -> tuple[Array, Array, NDArray[np.int64]]:
     """Points, normals and triangles of the smooth union of all solids."""
     corners = np.concatenate([np.stack((solid.start, solid.stop)) for solid in solids])
-    reach = max(max(solid.radii) for solid in solids) + _MARGIN
+    reach = max(max(solid.radii) for solid in solids) + detail.margin
     low, high = corners.min(0) - reach, corners.max(0) + reach
-    counts = np.ceil((high - low) / _GRID).astype(int) + 1
-    axes = [low[axis] + _GRID * np.arange(counts[axis]) for axis in range(3)]
+    counts = np.ceil((high - low) / detail.grid).astype(int) + 1
+    axes = [low[axis] + detail.grid * np.arange(counts[axis]) for axis in range(3)]
     field = np.ones(counts)
     for solid in solids:
-        _join(field, axes, solid)
-    return _contour(field, low)
+        _join(field, axes, solid, detail)
+    return _contour(field, low, detail.grid)
 
 
-def _join(field: Array, axes: list[Array], solid: Solid) -> None:
+def _join(field: Array, axes: list[Array], solid: Solid, detail: Detail) -> None:
     """Add a solid to the sampled field (x, y, z), in place; only samples near it are touched."""
-    reach = max(solid.radii) + _MARGIN
+    reach = max(solid.radii) + detail.margin
     low = np.minimum(solid.start, solid.stop) - reach
     high = np.maximum(solid.start, solid.stop) + reach
     box = tuple(slice(*np.searchsorted(axes[i], (low[i], high[i]))) for i in range(3))
     grid = np.stack(np.meshgrid(*(axes[i][box[i]] for i in range(3)), indexing="ij"), -1)
     before = field[box]
     distance = solid.distance(grid.reshape(-1, 3)).reshape(before.shape)
-    overlap = np.maximum(_BLEND - np.abs(before - distance), 0.0) / _BLEND
-    field[box] = np.minimum(before, distance) - overlap**2 * _BLEND / 4.0
+    blend = detail.blend
+    overlap = np.maximum(blend - np.abs(before - distance), 0.0) / blend
+    field[box] = np.minimum(before, distance) - overlap**2 * blend / 4.0
 
 
-def _contour(field: Array, origin: Array) -> tuple[Array, Array, NDArray[np.int64]]:
+def _contour(field: Array, origin: Array, grid: float) -> tuple[Array, Array, NDArray[np.int64]]:
     """Zero surface of a sampled field (x, y, z) as points, outward normals and triangles."""
     try:
         from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
@@ -265,7 +216,7 @@ def _contour(field: Array, origin: Array) -> tuple[Array, Array, NDArray[np.int6
         raise MissingExtra("video", "vtk") from error
     image = vtkImageData()
     image.SetDimensions(*field.shape)
-    image.SetSpacing(_GRID, _GRID, _GRID)
+    image.SetSpacing(grid, grid, grid)
     image.SetOrigin(*origin)
     image.GetPointData().SetScalars(numpy_to_vtk(field.ravel(order="F"), deep=True))
     contour = vtkFlyingEdges3D()
@@ -300,13 +251,13 @@ def _normals(points: Array, triangles: NDArray[np.int64]) -> Array:
     return np.asarray(normals / lengths)
 
 
-def _skin_weights(points: Array, solids: list[Solid]) -> Array:
-    """(n, 22): joints whose solids are nearest move a point, blended over `_SKIN`."""
-    distance = np.full((len(points), SMPL22.joint_count), np.inf)
+def _skin_weights(points: Array, solids: list[Solid], joints: int, detail: Detail) -> Array:
+    """(n, joints): joints whose solids are nearest move a point, blended over `Detail.skin`."""
+    distance = np.full((len(points), joints), np.inf)
     for solid in solids:
         column = distance[:, solid.joint]
         np.minimum(column, np.abs(solid.distance(points)), out=column)
     nearest = distance.min(1, keepdims=True)
-    weights = np.exp(-((distance - nearest) / _SKIN))
+    weights = np.exp(-((distance - nearest) / detail.skin))
     weights[weights < 0.02] = 0.0
     return np.asarray(weights / weights.sum(1, keepdims=True))

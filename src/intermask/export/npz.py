@@ -10,11 +10,26 @@
 | ``caption``, ``seed``, ``model`` | where the motion came from; seed -1: none |
 | ``schema_version`` | 1 |
 | ``frame``, ``units`` | the conventions above, as sentences |
+
+A motion with hands (`SMPLXMotion`) has SMPL-X's 55 joints in place of 22, 54 rotations in place of
+21, and the arguments of the public ``smplx`` package under their own names, one row a frame. What
+``smplx.create(..., model_type="smplx", use_pca=False, flat_hand_mean=True, batch_size=T)`` makes
+takes those of one person as they are:
+
+| key | content |
+|---|---|
+| ``global_orient``, ``transl`` | (2, T, 3) rotation vector in radians; metres |
+| ``body_pose`` | (2, T, 63) 21 rotation vectors |
+| ``left_hand_pose``, ``right_hand_pose`` | (2, T, 45) 15 rotation vectors each, flat hand at 0 |
+| ``jaw_pose``, ``leye_pose``, ``reye_pose`` | (2, T, 3) |
+| ``betas``, ``expression`` | (2, T, 10) zero |
+| ``rest_pelvis`` | (3) metres, where the body model's pelvis rests; ``transl`` counts from there |
 """
 
 from __future__ import annotations
 
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +39,9 @@ from numpy.typing import NDArray
 
 from intermask.errors import UserError
 from intermask.files import atomic_path
-from intermask.motion import Motion
-from intermask.skeleton import SMPL22
+from intermask.geometry import matrix_to_axis_angle
+from intermask.motion import Motion, SMPLXMotion
+from intermask.skeleton import SMPL22, SMPLX55, Skeleton
 
 SCHEMA_VERSION = 1
 
@@ -36,12 +52,20 @@ FRAME = (
 )
 UNITS = "metres, frames per second"
 
-_SHAPES: dict[str, tuple[int | None, ...]] = {
-    "positions": (2, None, SMPL22.joint_count, 3),
-    "rotations": (2, None, SMPL22.joint_count - 1, 3, 3),
-    "root_rotations": (2, None, 3, 3),
+_ARRAYS = ("positions", "rotations", "root_rotations")
+_REQUIRED = (*_ARRAYS, "fps", "joint_names", "parents", "schema_version")
+SMPLX_POSES = {
+    "global_orient": (0, 1),
+    "body_pose": (1, 22),
+    "jaw_pose": (22, 23),
+    "leye_pose": (23, 24),
+    "reye_pose": (24, 25),
+    "left_hand_pose": (25, 40),
+    "right_hand_pose": (40, 55),
 }
-_REQUIRED = (*_SHAPES, "fps", "joint_names", "parents", "schema_version")
+"""Arguments of the ``smplx`` package and the joints, first and behind the last, that they turn."""
+_COEFFICIENTS = 10  # of shape and expression, as many as ``smplx`` has if not told otherwise
+
 _ORTHONORMAL = 1e-2
 _ADVICE = "give an .npz file that `intermask generate` or `intermask data` wrote"
 
@@ -59,8 +83,8 @@ def write_npz(motion: Motion, path: str | Path) -> Path:
         "rotations": motion.rotations.detach().cpu().numpy().astype(np.float32),
         "root_rotations": motion.root_rotations.detach().cpu().numpy().astype(np.float32),
         "fps": np.float64(motion.fps),
-        "joint_names": np.array(SMPL22.names),
-        "parents": np.array(SMPL22.parents, dtype=np.int64),
+        "joint_names": np.array(motion.skeleton.names),
+        "parents": np.array(motion.skeleton.parents, dtype=np.int64),
         "caption": np.array(motion.caption),
         "seed": np.int64(-1 if motion.seed is None else motion.seed),
         "model": np.array(motion.model),
@@ -68,9 +92,25 @@ def write_npz(motion: Motion, path: str | Path) -> Path:
         "frame": np.array(FRAME),
         "units": np.array(UNITS),
     }
+    if isinstance(motion, SMPLXMotion):
+        content |= smplx_parameters(motion)
+        content["rest_pelvis"] = np.array(motion.rest_pelvis, dtype=np.float64)
     with atomic_path(target) as temporary, temporary.open("wb") as stream:
         np.savez_compressed(stream, **content)
     return target
+
+
+def smplx_parameters(motion: SMPLXMotion) -> dict[str, NDArray[np.float32]]:
+    """The arguments of the ``smplx`` package by name, (2, t, ...) each; see the module."""
+    matrices = torch.cat((motion.root_rotations[:, :, None], motion.rotations), 2)
+    vectors = matrix_to_axis_angle(matrices.detach().cpu().double())
+    parameters = {
+        name: vectors[:, :, first:stop].flatten(2) for name, (first, stop) in SMPLX_POSES.items()
+    }
+    parameters["transl"] = motion.translations.detach().cpu()
+    for name in ("betas", "expression"):
+        parameters[name] = vectors.new_zeros(2, motion.frames, _COEFFICIENTS)
+    return {name: value.numpy().astype(np.float32) for name, value in parameters.items()}
 
 
 def read_npz(path: str | Path) -> Motion:
@@ -88,15 +128,17 @@ def read_npz(path: str | Path) -> Motion:
             f"{source} is not a motion of two people: it lacks {', '.join(missing)}; {_ADVICE}"
         )
     _check_version(source, content)
-    _check_skeleton(source, content)
-    arrays = {key: _checked_array(source, key, content[key]) for key in _SHAPES}
+    skeleton = _checked_skeleton(source, content)
+    shapes = _shapes(skeleton)
+    arrays = {key: _checked_array(source, key, content[key], shapes[key]) for key in _ARRAYS}
     frames = {array.shape[1] for array in arrays.values()}
     if len(frames) != 1 or frames == {0}:
         counts = ", ".join(f"{key} {array.shape[1]}" for key, array in arrays.items())
         raise UserError(f"{source} must have one number of frames above zero, but has {counts}")
     _check_orthonormal(source, arrays)
     seed = int(_scalar(source, content, "seed", -1))
-    return Motion(
+    motion = Motion if skeleton is SMPL22 else _with_rest_pelvis(source, content)
+    return motion(
         positions=torch.from_numpy(arrays["positions"]),
         rotations=torch.from_numpy(arrays["rotations"]),
         root_rotations=torch.from_numpy(arrays["root_rotations"]),
@@ -130,18 +172,40 @@ def _check_version(source: Path, content: dict[str, NDArray[Any]]) -> None:
         )
 
 
-def _check_skeleton(source: Path, content: dict[str, NDArray[Any]]) -> None:
-    if tuple(str(name) for name in content["joint_names"].ravel()) != SMPL22.names:
+def _checked_skeleton(source: Path, content: dict[str, NDArray[Any]]) -> Skeleton:
+    names = tuple(str(name) for name in content["joint_names"].ravel())
+    skeleton = SMPLX55 if len(names) == SMPLX55.joint_count else SMPL22
+    if names != skeleton.names:
         raise UserError(
-            f"{source} must have the {SMPL22.joint_count} SMPL joints in this order: "
-            f"{', '.join(SMPL22.names)}"
+            f"{source} must have the {skeleton.joint_count} "
+            f"{'SMPL' if skeleton is SMPL22 else 'SMPL-X'} joints in this order: "
+            f"{', '.join(skeleton.names)}"
         )
-    if tuple(content["parents"].ravel().tolist()) != SMPL22.parents:
-        raise UserError(f"{source} must have the joint parents {SMPL22.parents}")
+    if tuple(content["parents"].ravel().tolist()) != skeleton.parents:
+        raise UserError(f"{source} must have the joint parents {skeleton.parents}")
+    return skeleton
 
 
-def _checked_array(source: Path, key: str, array: NDArray[Any]) -> NDArray[np.float32]:
-    wanted = _SHAPES[key]
+def _shapes(skeleton: Skeleton) -> dict[str, tuple[int | None, ...]]:
+    return {
+        "positions": (2, None, skeleton.joint_count, 3),
+        "rotations": (2, None, skeleton.joint_count - 1, 3, 3),
+        "root_rotations": (2, None, 3, 3),
+    }
+
+
+def _with_rest_pelvis(source: Path, content: dict[str, NDArray[Any]]) -> partial[SMPLXMotion]:
+    """`SMPLXMotion` with the place that a file says its pelvis rests at."""
+    rest = content.get("rest_pelvis", np.zeros(0))
+    if rest.shape != (3,) or not np.isfinite(rest.astype(np.float64)).all():
+        raise UserError(f"rest_pelvis in {source} must be three numbers (metres); {_ADVICE}")
+    x, y, z = rest.astype(np.float64).tolist()
+    return partial(SMPLXMotion, rest_pelvis=(x, y, z))
+
+
+def _checked_array(
+    source: Path, key: str, array: NDArray[Any], wanted: tuple[int | None, ...]
+) -> NDArray[np.float32]:
     fits = array.ndim == len(wanted) and all(
         size is None or size == given for size, given in zip(wanted, array.shape, strict=True)
     )

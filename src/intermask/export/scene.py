@@ -53,14 +53,10 @@ class Scene:
         self._motion = motion
         self._oversampling = oversampling
         self._joints = motion.positions.double().cpu().numpy()
-        self._turns = (
-            global_rotations(motion.root_rotations, motion.rotations).double().cpu().numpy()
-        )
-        offsets = bone_offsets(
-            motion.positions.double().cpu(),
-            motion.root_rotations.double().cpu(),
-            motion.rotations.double().cpu(),
-        ).numpy()
+        parents = motion.skeleton.parents
+        pose = motion.root_rotations.double().cpu(), motion.rotations.double().cpu()
+        self._turns = global_rotations(*pose, parents).numpy()
+        offsets = bone_offsets(motion.positions.double().cpu(), *pose, parents).numpy()
         self._bodies = [
             Body(self._vtk, build_mannequin(rest), person) for person, rest in enumerate(offsets)
         ]

@@ -24,7 +24,7 @@ from intermask.config import SamplingConfig
 from intermask.conventions import MIN_FRAMES
 from intermask.devices import select_device
 from intermask.errors import UserError
-from intermask.generation.consolidate import ConsolidationOptions, consolidate
+from intermask.generation.consolidate import ConsolidationOptions
 from intermask.generation.durations import DurationEstimate, DurationEstimator
 from intermask.generation.requests import (
     DEFAULT_OPTIONS,
@@ -37,24 +37,12 @@ from intermask.generation.requests import (
     person_index,
 )
 from intermask.generation.sampler import MaskedSampler, guided
-from intermask.generation.world import (
-    Eased,
-    GivenScene,
-    ease_into,
-    kept_columns,
-    kept_frames,
-    place_given,
-    sized_like,
-    with_kept,
-)
+from intermask.generation.scenes import InterHumanScenes, Scenes
+from intermask.generation.smplx_scenes import InterXScenes
+from intermask.generation.world import kept_columns, kept_frames, with_kept
 from intermask.masking import mask_id, padding_id
 from intermask.motion import FPS, Motion
-from intermask.representation import (
-    decode_positions,
-    decode_rotations,
-    from_joint_grid,
-    to_joint_grid,
-)
+from intermask.smplx import BODY_MODEL, RestBody, load_rest_body
 from intermask.text import TextEncoder
 
 
@@ -70,7 +58,10 @@ class InteractionGenerator:
         encoder: the text encoder that the model was trained with, or a function that loads it when
             it is first needed.
         device: where networks run.
-        consolidation: what is done to decoded motion; see `ConsolidationOptions`.
+        consolidation: what is done to decoded motion; see `ConsolidationOptions`. Of an Inter-X
+            model's only the smoothing is used.
+        body: rest joints of SMPL-X, or a function that reads them when they are first needed; only
+            Inter-X models need them.
     """
 
     def __init__(
@@ -79,11 +70,12 @@ class InteractionGenerator:
         encoder: TextEncoder | Callable[[], TextEncoder],
         device: torch.device | str = "cpu",
         consolidation: ConsolidationOptions | None = None,
+        body: RestBody | Callable[[], RestBody] | None = None,
     ) -> None:
         self.model = model.to(device)
         self.device = torch.device(device)
         self.consolidation = consolidation
-        self._encoder = encoder
+        self._encoder, self._body = encoder, body
 
     # --- What callers ask for --------------------------------------------------------------------
 
@@ -106,28 +98,14 @@ class InteractionGenerator:
         Raises:
             UserError: a prompt is empty or too long, or a duration out of range.
         """
-        self._check_decodable()
+        scenes = self.scenes
         requests = self._requests(prompts, seconds, seed)
         maps = self._sample_unknown(requests, options)
         motions = []
         for request, tokens in zip(requests, maps, strict=True):
-            features = self._decode(tokens)[:, : request.frames]
-            settled = consolidate(
-                decode_positions(features),
-                decode_rotations(features),
-                fps=FPS,
-                options=self.consolidation,
-            )
-            motions.append(
-                Motion(
-                    settled.positions,
-                    settled.rotations,
-                    settled.root_rotations,
-                    caption=request.prompt,
-                    seed=request.seed,
-                    model=self.model.config.name,
-                )
-            )
+            made = scenes.finished(self._decode(tokens)[:, : request.frames])
+            name = self.model.config.name
+            motions.append(replace(made, caption=request.prompt, seed=request.seed, model=name))
         return motions
 
     def tokens(
@@ -284,27 +262,27 @@ class InteractionGenerator:
         options: GenerationOptions,
     ) -> Motion:
         """A motion with its kept frames (2, t) as they are and the others made anew."""
-        self._check_decodable()
+        scenes = self.scenes
         (prompt,) = checked_prompts([prompt], self.encoder)
         # The person who stands first in the token maps is the one by whom the scene is placed:
         # somebody whose first frame stays. Models take the two in either order.
         exchanged = bool(kept[1, 0]) and not bool(kept[0, 0])
-        source = given.to("cpu")
+        source = scenes.accepted(given.to("cpu"))
         if exchanged:
             source, kept = source.swapped(), kept.flip(0)
 
         tokenizer, sampling = self.model.tokenizer, self._sampling(options)
-        scene = place_given(source, kept, self.model.config.floor, tokenizer.stride)
+        placed = scenes.place(source, kept, tokenizer.stride)
         known = kept_columns(kept, tokenizer.stride)
-        features = self.model.normaliser.normalise(scene.features.to(self.device))
-        tokens = tokenizer.tokenize(to_joint_grid(features)).cpu()
+        features = self.model.normaliser.normalise(placed.features.to(self.device))
+        tokens = tokenizer.tokenize(scenes.to_grid(features)).cpu()
         maps = torch.where(known[:, None], tokens, self._unknown(known.shape[1]))
         if bool(kept.all(1).any()):
             sampling = replace(sampling, steps=sampling.reaction_steps)
         request = Request(prompt, given.frames, checked_seed(seed))
         (filled,) = self._sample([request], [maps], sampling, options)
 
-        result = self._settle(scene, self._decode(filled)[:, : given.frames], kept)
+        result = scenes.settled(placed, self._decode(filled)[:, : given.frames], kept)
         result = replace(
             with_kept(source, result, kept),
             caption=prompt,
@@ -312,32 +290,6 @@ class InteractionGenerator:
             model=self.model.config.name,
         )
         return result.swapped() if exchanged else result
-
-    def _settle(self, scene: GivenScene, features: Tensor, kept: Tensor) -> Motion:
-        """Decoded canonical features (2, t, 262) beside the kept frames, in the world."""
-        positions = scene.frame.lifted(decode_positions(features.double()))
-        positions = sized_like(positions, scene.motion.positions, kept)
-        eased = ease_into(
-            Eased(positions, decode_rotations(features.double())),
-            Eased(scene.motion.positions, scene.motion.rotations),
-            kept,
-        )
-        settled = consolidate(
-            eased.positions,
-            eased.rotations,
-            fps=FPS,
-            keep=kept,
-            root_rotations=scene.motion.root_rotations,
-            options=self.consolidation,
-        )
-        return scene.frame.to_world(
-            replace(
-                scene.motion,
-                positions=settled.positions,
-                rotations=settled.rotations,
-                root_rotations=settled.root_rotations,
-            )
-        )
 
     # --- The two stages of the model -------------------------------------------------------------
 
@@ -386,29 +338,42 @@ class InteractionGenerator:
 
     @torch.no_grad()
     def _decode(self, tokens: Tensor) -> Tensor:
-        """Canonical features (2, 4n, 262) on the CPU of token maps (p, s, n), at their length."""
+        """Features (2, 4n, f) on the CPU of token maps (p, s, n), at their length."""
         grid = self.model.tokenizer.decode(tokens.to(self.device))
-        return self.model.normaliser.denormalise(from_joint_grid(grid)).float().cpu()
+        return self.model.normaliser.denormalise(self.scenes.from_grid(grid)).float().cpu()
 
-    # --- Checks ----------------------------------------------------------------------------------
+    # --- Made when they are needed ---------------------------------------------------------------
 
     @cached_property
     def _durations(self) -> DurationEstimator:
         return DurationEstimator(self.model.durations)
 
-    def _check_decodable(self) -> None:
-        if self.model.config.dataset == "interx":
+    @cached_property
+    def scenes(self) -> Scenes:
+        """How this model's features become people.
+
+        Raises:
+            UserError: an Inter-X model without the body model.
+        """
+        config = self.model.config
+        if config.dataset == "interhuman":
+            return InterHumanScenes(config.floor, self.consolidation)
+        body = self._body() if callable(self._body) else self._body
+        if body is None:
             raise UserError(
-                f"the model {self.model.config.name} was made for Inter-X, whose motion cannot be "
-                "written yet: that needs the SMPL-X body file; tokens can be sampled "
-                "(InteractionGenerator.tokens)"
+                f"the model {config.name} was made for Inter-X, whose joints stand where the rest "
+                f"joints of SMPL-X say: give {BODY_MODEL} (--smplx FILE, in Python smplx=FILE of "
+                "load_generator), free for research at https://smpl-x.is.tue.mpg.de"
             )
+        smoothing = (self.consolidation or ConsolidationOptions()).smoothing
+        return InterXScenes(body, smoothing)
 
 
 def load_generator(
     model: str | Path | None = None,
     device: str = "auto",
     text_source: str | Path | None = None,
+    smplx: str | Path | None = None,
 ) -> InteractionGenerator:
     """A generator, ready to be called.
 
@@ -418,6 +383,8 @@ def load_generator(
             torch.
         text_source: folder with the files of the model's text encoder, if it is not installed.
             The encoder is loaded when the first text is read.
+        smplx: ``SMPLX_NEUTRAL.npz``, which models of Inter-X need; by default the file of that
+            name in the model's folder, if there is one.
 
     Raises:
         UserError: no such model or device.
@@ -425,14 +392,22 @@ def load_generator(
     from intermask.training.runs import load_model
 
     chosen = select_device(device)
-    loaded = load_model(builtin_model() if model is None else Path(model))
+    folder = builtin_model() if model is None else Path(model)
+    loaded = load_model(folder)
+    beside = folder / BODY_MODEL
+    body_model = Path(smplx) if smplx is not None else beside if beside.is_file() else None
 
     def load_encoder() -> TextEncoder:
         from intermask.text import load_text_encoder
 
         return load_text_encoder(loaded.config.text.encoder, text_source)
 
-    return InteractionGenerator(loaded, load_encoder, chosen)
+    return InteractionGenerator(
+        loaded,
+        load_encoder,
+        chosen,
+        body=None if body_model is None else lambda: load_rest_body(body_model),
+    )
 
 
 def builtin_model() -> Path:

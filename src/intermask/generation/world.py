@@ -253,7 +253,7 @@ def _eased_person(generated: Eased, given: Eased, kept: Tensor, frames: int) -> 
     """`ease_into` for one person: (t, 22, 3), (t, 21, 3, 3) and (t,)."""
     change = torch.zeros(len(kept), _DIFFERENCE_WIDTH).to(generated.positions)
     touched = torch.zeros_like(kept)
-    for start, stop in _gaps(kept):
+    for start, stop in gaps(kept):
         reach = min(frames, stop - start)
         steps = torch.arange(1, reach + 1)
         weight = 1 - minimum_jerk(steps.to(change) / (reach + 1))
@@ -348,7 +348,7 @@ def _turn_between(ours: Tensor, theirs: Tensor) -> Tensor:
     return torch.atan2(across, along)
 
 
-def _gaps(kept: Tensor) -> Iterator[tuple[int, int]]:
+def gaps(kept: Tensor) -> Iterator[tuple[int, int]]:
     """(start, stop) of every run of frames that are not kept."""
     for is_kept, run in itertools.groupby(range(len(kept)), key=kept.tolist().__getitem__):
         frames = list(run)

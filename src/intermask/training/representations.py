@@ -162,8 +162,9 @@ class InterXRepresentation:
         self, prediction: Tensor, target: Tensor, normaliser: Normaliser, weights: LossWeights
     ) -> dict[str, Tensor]:
         """See `losses.interx_terms`; an imported model may bring statistics that normalise."""
-        motions = (self.to_grid(normaliser.denormalise(each)) for each in (prediction, target))
-        return interx_terms(*motions, self._body, weights)
+        made = self.to_grid(normaliser.denormalise(prediction))
+        true = self.to_grid(normaliser.denormalise(target))
+        return interx_terms(made, true, self._body, weights)
 
     @property
     def _body(self) -> RestBody:

@@ -1,0 +1,124 @@
+"""How decoded features become people, and given people become features: one class a dataset.
+
+The generator lays out token maps and lets them be filled; it does not know what a person is made
+of. A `Scenes` does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Protocol
+
+from torch import Tensor
+
+from intermask import representation
+from intermask.conventions import FloorRule
+from intermask.generation.consolidate import ConsolidationOptions, consolidate
+from intermask.generation.world import (
+    Eased,
+    GivenScene,
+    ease_into,
+    place_given,
+    sized_like,
+)
+from intermask.motion import FPS, Motion, SMPLXMotion
+from intermask.representation import decode_positions, decode_rotations
+
+
+class Scenes(Protocol):
+    """People of one dataset."""
+
+    def to_grid(self, features: Tensor) -> Tensor:
+        """Joint grid (..., t, j, d) of features (..., t, f)."""
+        ...
+
+    def from_grid(self, grid: Tensor) -> Tensor:
+        """Features (..., t, f) of a joint grid (..., t, j, d)."""
+        ...
+
+    def finished(self, features: Tensor) -> Motion:
+        """Two people of decoded, unnormalised features (2, t, f)."""
+        ...
+
+    def accepted(self, given: Motion) -> Motion:
+        """A given motion with the joints that the model knows.
+
+        Raises:
+            UserError: it has too few.
+        """
+        ...
+
+    def place(self, given: Motion, kept: Tensor, stride: int) -> Any:
+        """An accepted motion of which frames (2, t) are kept, in the frame that models work in.
+
+        Its ``features`` are (2, t', f), not normalised; t' is t rounded up to whole columns.
+        """
+        ...
+
+    def settled(self, placed: Any, features: Tensor, kept: Tensor) -> Motion:
+        """Decoded features (2, t, f) beside the kept frames (2, t), in the caller's world."""
+        ...
+
+
+class InterHumanScenes:
+    """22 joints in a canonical place, made into one clean body each.
+
+    Args:
+        floor: the model's rule.
+        consolidation: what is done to decoded motion.
+    """
+
+    def __init__(self, floor: FloorRule, consolidation: ConsolidationOptions | None) -> None:
+        self.floor, self.consolidation = floor, consolidation
+
+    def to_grid(self, features: Tensor) -> Tensor:
+        """(..., t, 262) to (..., t, 22, 12)."""
+        return representation.to_joint_grid(features)
+
+    def from_grid(self, grid: Tensor) -> Tensor:
+        """(..., t, 22, 12) to (..., t, 262)."""
+        return representation.from_joint_grid(grid)
+
+    def finished(self, features: Tensor) -> Motion:
+        """See `consolidate`."""
+        settled = consolidate(
+            decode_positions(features),
+            decode_rotations(features),
+            fps=FPS,
+            options=self.consolidation,
+        )
+        return Motion(settled.positions, settled.rotations, settled.root_rotations)
+
+    def accepted(self, given: Motion) -> Motion:
+        """The body of a motion; hands are let go."""
+        return given.body if isinstance(given, SMPLXMotion) else given
+
+    def place(self, given: Motion, kept: Tensor, stride: int) -> GivenScene:
+        """See `place_given`."""
+        return place_given(given, kept, self.floor, stride)
+
+    def settled(self, placed: GivenScene, features: Tensor, kept: Tensor) -> Motion:
+        """Bodies sized like the kept frames, eased into them and consolidated."""
+        positions = placed.frame.lifted(decode_positions(features.double()))
+        positions = sized_like(positions, placed.motion.positions, kept)
+        eased = ease_into(
+            Eased(positions, decode_rotations(features.double())),
+            Eased(placed.motion.positions, placed.motion.rotations),
+            kept,
+        )
+        result = consolidate(
+            eased.positions,
+            eased.rotations,
+            fps=FPS,
+            keep=kept,
+            root_rotations=placed.motion.root_rotations,
+            options=self.consolidation,
+        )
+        return placed.frame.to_world(
+            replace(
+                placed.motion,
+                positions=result.positions,
+                rotations=result.rotations,
+                root_rotations=result.root_rotations,
+            )
+        )

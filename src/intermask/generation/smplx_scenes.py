@@ -1,0 +1,153 @@
+"""People of Inter-X: SMPL-X bodies with hands, where the model puts them.
+
+Kinematics keep bones rigid, so nothing has to be solved; rotations and places are smoothed against
+the jitter of tokens, and new frames ease into kept ones.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import roma
+import torch
+from torch import Tensor
+
+from intermask import representation_smplx
+from intermask.errors import UserError
+from intermask.generation.smoothing import fade_weights, smooth_positions, smooth_rotations
+from intermask.generation.world import EASE_FRAMES, gaps, minimum_jerk
+from intermask.geometry import matrix_to_rows6d
+from intermask.kinematics import forward_kinematics
+from intermask.motion import Motion, SMPLXMotion
+from intermask.smplx import RestBody
+
+
+@dataclass(frozen=True)
+class Pose:
+    """Rotations (2, t, 55, 3, 3), the root's first, and translations (2, t, 3) in metres."""
+
+    rotations: Tensor
+    translations: Tensor
+
+
+@dataclass(frozen=True)
+class GivenPose:
+    """A given motion, ready for a tokenizer."""
+
+    pose: Pose
+    features: Tensor
+    """(2, t', 336) float32; t' is t rounded up to whole columns."""
+
+
+class InterXScenes:
+    """55 joints in the world of the data.
+
+    Args:
+        body: rest joints of SMPL-X.
+        smoothing: frames of the Gaussian over rotations and translations; 0: none.
+    """
+
+    def __init__(self, body: RestBody, smoothing: float = 1.0) -> None:
+        self.body, self.smoothing = body, smoothing
+        parents = [max(parent, 0) for parent in body.parents]
+        self._offsets = body.positions - body.positions[parents]
+
+    def to_grid(self, features: Tensor) -> Tensor:
+        """(..., t, 336) to (..., t, 56, 6)."""
+        return representation_smplx.to_joint_grid(features)
+
+    def from_grid(self, grid: Tensor) -> Tensor:
+        """(..., t, 56, 6) to (..., t, 336)."""
+        return representation_smplx.from_joint_grid(grid)
+
+    def finished(self, features: Tensor) -> SMPLXMotion:
+        """Smoothed rotations and translations, and the joints that they lead to."""
+        kept = torch.zeros(features.shape[:2], dtype=torch.bool)
+        return self._motion(self._smooth(_decoded(features), kept), features.dtype)
+
+    def accepted(self, given: Motion) -> SMPLXMotion:
+        """A motion with hands; another one cannot be read.
+
+        Raises:
+            UserError: the motion has no hands.
+        """
+        if not isinstance(given, SMPLXMotion):
+            raise UserError(
+                f"the given motion has {given.skeleton.joint_count} joints, but this model reads "
+                f"the {len(self.body.parents)} of SMPL-X, with hands; give a motion that such a "
+                "model made"
+            )
+        return given
+
+    def place(self, given: Motion, kept: Tensor, stride: int) -> GivenPose:
+        """A given motion as features; behind its end it goes on at the speed of its last frame."""
+        own = self.accepted(given)
+        rotations = torch.cat((own.root_rotations[:, :, None], own.rotations), 2).double()
+        pose = Pose(rotations, own.translations.double())
+        more = math.ceil(own.frames / stride) * stride + 1 - own.frames
+        places = pose.translations
+        ahead = torch.arange(1, more + 1).to(places)[:, None]
+        step = places[:, -1:] - places[:, -2:-1]
+        places = torch.cat((places, places[:, -1:] + ahead * step), 1)
+        rows = matrix_to_rows6d(rotations)
+        rows = torch.cat((rows, rows[:, -1:].expand(-1, more - 1, -1, -1)), 1)
+        last = torch.cat((places[:, :-1], places[:, 1:] - places[:, :-1]), -1)[:, :, None]
+        features = self.from_grid(torch.cat((rows, last), 2))
+        return GivenPose(pose, features.float())
+
+    def settled(self, placed: GivenPose, features: Tensor, kept: Tensor) -> SMPLXMotion:
+        """Smoothed, and eased into the kept frames (2, t)."""
+        pose = self._smooth(_decoded(features), kept)
+        return self._motion(ease_into_pose(pose, placed.pose, kept), torch.float64)
+
+    def _smooth(self, pose: Pose, kept: Tensor) -> Pose:
+        change = fade_weights(kept).double()
+        places = smooth_positions(pose.translations[:, :, None], self.smoothing)[:, :, 0]
+        rotations = smooth_rotations(pose.rotations, self.smoothing)
+        return Pose(
+            torch.where(kept[..., None, None, None], pose.rotations, rotations),
+            pose.translations + change[..., None] * (places - pose.translations),
+        )
+
+    def _motion(self, pose: Pose, dtype: torch.dtype) -> SMPLXMotion:
+        rest = self.body.positions[0].double()
+        roots, rotations = pose.rotations[:, :, 0], pose.rotations[:, :, 1:]
+        positions = forward_kinematics(
+            self._offsets.double(), pose.translations + rest, roots, rotations, self.body.parents
+        )
+        x, y, z = self.body.positions[0].tolist()
+        return SMPLXMotion(
+            positions.to(dtype), rotations.to(dtype), roots.to(dtype), rest_pelvis=(x, y, z)
+        )
+
+
+def ease_into_pose(generated: Pose, given: Pose, kept: Tensor, frames: int = EASE_FRAMES) -> Pose:
+    """A generated motion without jumps beside the kept frames (2, t) of a given one.
+
+    What the generated motion says of a kept frame differs from the frame itself. This difference
+    goes on into the new frames beside it, along a minimum-jerk curve that has died away after
+    ``frames`` frames, or sooner where another kept frame follows. Kept frames come back as given.
+    """
+    rotations = torch.where(kept[..., None, None, None], given.rotations, generated.rotations)
+    places = torch.where(kept[..., None], given.translations, generated.translations)
+    for person in range(len(kept)):
+        for start, stop in gaps(kept[person]):
+            sides = [frame for frame in (start - 1, stop) if 0 <= frame < kept.shape[1]]
+            reach = min(frames, (stop - start) // len(sides)) if sides else 0
+            for frame in sides:
+                chosen = torch.arange(start, stop)
+                weight = 1 - minimum_jerk((chosen - frame).abs().double() / (reach + 1))
+                turn = given.rotations[person, frame] @ generated.rotations[person, frame].mT
+                turns = weight[:, None, None] * roma.rotmat_to_rotvec(turn)
+                rotations[person, chosen] = roma.rotvec_to_rotmat(turns) @ rotations[person, chosen]
+                shift = given.translations[person, frame] - generated.translations[person, frame]
+                places[person, chosen] = places[person, chosen] + weight[:, None] * shift
+    return Pose(rotations, places)
+
+
+def _decoded(features: Tensor) -> Pose:
+    return Pose(
+        representation_smplx.decode_rotations(features.double()),
+        representation_smplx.decode_translations(features.double()),
+    )
