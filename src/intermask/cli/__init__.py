@@ -10,12 +10,14 @@ from typing import Annotated
 import typer
 
 from intermask import __version__
+from intermask.cli.bench import bench_app
 from intermask.cli.data import data_app
 from intermask.cli.export import export
 from intermask.cli.failures import SentenceGroup
 from intermask.cli.generate import complete, generate, react
 from intermask.cli.models import bundle, import_official, info
 from intermask.cli.options import examples
+from intermask.cli.runs import runs_app
 from intermask.cli.train import train_app
 
 app = typer.Typer(
@@ -66,6 +68,8 @@ app.command(
     )
 )(complete)
 app.add_typer(train_app, name="train")
+app.add_typer(runs_app, name="runs")
+app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
 app.command(
     epilog=examples(

@@ -66,9 +66,10 @@ class TrainingView:
     """A bar with speed, time left and losses, and a line for every validation.
 
     Where there is no terminal (a log file), a line from time to time takes the bar's place.
+    A quiet one shows nothing: of several processes only one speaks.
     """
 
-    def __init__(self, stage: str) -> None:
+    def __init__(self, stage: str, *, quiet: bool = False) -> None:
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -79,6 +80,7 @@ class TrainingView:
         from rich.table import Column
 
         self.console = messages()
+        self.console.quiet = quiet
         self._progress = Progress(
             TextColumn(stage, table_column=Column(no_wrap=True)),
             BarColumn(bar_width=12),
@@ -91,17 +93,22 @@ class TrainingView:
             ),
             console=self.console,
             expand=True,
-            disable=not self.console.is_terminal,
+            disable=quiet or not self.console.is_terminal,
         )
         self._task = self._progress.add_task(stage, total=None, speed="", losses="")
         self._seconds = 0.0
-        self._told = 0.0
+        self._told = self._started = 0.0
         self.step = 0
         """The last step that was done."""
 
+    @property
+    def seconds(self) -> float:
+        """Since training began."""
+        return time.monotonic() - self._started
+
     def __enter__(self) -> TrainingView:
         self._progress.start()
-        self._told = time.monotonic()
+        self._told = self._started = time.monotonic()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -109,6 +116,8 @@ class TrainingView:
 
     def on_step(self, progress: StepProgress) -> None:
         """Show what a step did."""
+        if not self.step:  # what a resumed run brings along was not done in this time
+            self._progress.reset(self._task, total=progress.steps, completed=progress.step - 1)
         self.step = progress.step
         before = self._seconds or progress.seconds_per_step
         self._seconds = 0.9 * before + 0.1 * progress.seconds_per_step
@@ -124,11 +133,8 @@ class TrainingView:
             )
         elif time.monotonic() - self._told > _SECONDS_BETWEEN_LINES:
             self._told = time.monotonic()
-            left = self._seconds * (progress.steps - progress.step) / 60
-            self._line(
-                f"step {progress.step} of {progress.steps}, {speed}, {left:.0f} minutes left  "
-                f"{losses}"
-            )
+            left = duration(self._seconds * (progress.steps - progress.step))
+            self._line(f"step {progress.step} of {progress.steps}, {speed}, {left} left  {losses}")
 
     def on_validation(self, step: int, metrics: Mapping[str, float]) -> None:
         """A line that stays."""
@@ -143,6 +149,17 @@ def figures(numbers: Mapping[str, float], most: int) -> str:
     return "  ".join(f"{name} {value:.4g}" for name, value in list(numbers.items())[:most])
 
 
+def duration(seconds: float) -> str:
+    """Seconds in words, to two units: ``3 h 5 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
 def print_table(rows: Sequence[tuple[str, str]], title: str = "") -> None:
     """Labels and values; values are never cut, so that they can be copied."""
     if title:
@@ -150,3 +167,11 @@ def print_table(rows: Sequence[tuple[str, str]], title: str = "") -> None:
     width = max(len(label) for label, _ in rows)
     for label, value in rows:
         typer.echo(f"  {label:<{width}}  {value}".rstrip())
+
+
+def print_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table with titles; columns are as wide as they must be, and nothing is cut."""
+    widths = [max(len(row[place]) for row in (header, *rows)) for place in range(len(header))]
+    for row in (header, *rows):
+        cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
+        typer.echo(f"  {'  '.join(cells)}".rstrip())

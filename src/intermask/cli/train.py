@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import io
+import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from intermask.cli.console import TrainingView, print_table, working
+from intermask.cli.console import (
+    TrainingView,
+    duration,
+    print_columns,
+    print_table,
+    working,
+)
 from intermask.cli.options import DeviceOption, TextSourceOption, examples
 from intermask.errors import UserError
 
 if TYPE_CHECKING:
     from intermask.data.batching import Source
+    from intermask.training.engine import Engine
+    from intermask.training.finetuning import Origin
     from intermask.training.loop import FitResult
 
 INTERRUPTED = 130
@@ -54,6 +65,15 @@ SetOption = Annotated[
 ResumeOption = Annotated[
     bool, typer.Option("--resume", help="Go on from the last checkpoint, as if never stopped.")
 ]
+InitOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--init",
+        metavar="BUNDLE|RUN",
+        help="Fine-tune this model: weights, network and statistics are its own; fewer, gentler "
+        "steps than from scratch.",
+    ),
+]
 StopOption = Annotated[
     int | None,
     typer.Option("--stop-after", help="Stop after this step, with a checkpoint.", min=1),
@@ -66,6 +86,7 @@ StopOption = Annotated[
         "intermask train tokenizer --data data/salsa --share 2 --data data/single --share 1 "
         "--set optimiser.batch_size=16 -o runs/tokenizer",
         "intermask train tokenizer --data data/salsa -o runs/tokenizer --resume",
+        "intermask train tokenizer --init mybundle --data data/salsa -o runs/tuned",
     )
 )
 def tokenizer(
@@ -77,25 +98,16 @@ def tokenizer(
     resume: ResumeOption = False,
     stop_after: StopOption = None,
     device: DeviceOption = "auto",
+    init: InitOption = None,
 ) -> None:
     """Stage 1: turn one person's motion into a small map of codes and back."""
     sources = _sources(data, share)
-    with working("reading the data"):
-        from intermask.devices import select_device
-        from intermask.training.runs import prepare_tokenizer
-
-        chosen = select_device(device)
-        training = _training("tokenizer", output, preset, settings, resume)
-        stage = prepare_tokenizer(output, training, sources, chosen, resume=resume)
-    result = _fit(stage, training, output, chosen, resume, stop_after)
+    plan = _plan("tokenizer", output, preset, settings, resume, init)
     folders = " ".join(f"--data {folder}" for folder in data)
     same = "" if preset is None else f" --preset {preset}"
-    _report(
-        stage,
-        output,
-        result,
-        f"intermask train transformer {folders} --tokenizer {output}{same} -o RUN",
-    )
+    same += "" if init is None else f" --init {init}"
+    then = f"intermask train transformer {folders} --tokenizer {output}{same} -o RUN"
+    _train_tokenizer(plan, sources, device, stop_after, then)
 
 
 @train_app.command(
@@ -103,6 +115,8 @@ def tokenizer(
         "intermask train transformer --data data/salsa --tokenizer runs/tokenizer "
         "-o runs/transformer",
         "intermask train transformer --data data/salsa -o runs/transformer --resume",
+        "intermask train transformer --init mybundle --freeze-tokenizer --data data/salsa "
+        "-o runs/tuned",
     )
 )
 def transformer(
@@ -119,28 +133,97 @@ def transformer(
     stop_after: StopOption = None,
     device: DeviceOption = "auto",
     text_source: TextSourceOption = None,
+    init: InitOption = None,
+    freeze_tokenizer: Annotated[
+        bool,
+        typer.Option(
+            "--freeze-tokenizer",
+            help="With --init: keep its tokenizer as it is. Default: fine-tune that first, as the "
+            "run RUN-tokenizer.",
+        ),
+    ] = False,
 ) -> None:
     """Stage 2: fill in hidden codes of both people from the text."""
+    if freeze_tokenizer and (init is None or tokenizer is not None):
+        raise UserError(
+            "--freeze-tokenizer keeps the tokenizer of --init; give it with --init and without "
+            "--tokenizer"
+        )
     sources = _sources(data, share)
+    settings, for_tokenizer = _divided(settings or (), init is not None and tokenizer is None)
+    both = init is not None and tokenizer is None and not freeze_tokenizer
+    both = both and not (resume and _is_run(output))
+    # If the tokenizer is still to be done, there is nothing of the transformer to resume.
+    plan = _plan("transformer", output, preset, settings, resume and not both, init)
+    if both:
+        tokenizer = output.with_name(f"{output.name}-tokenizer")
+        resume_tokenizer = resume and _is_run(tokenizer)
+        first = _plan("tokenizer", tokenizer, preset, for_tokenizer, resume_tokenizer, init)
+        _check_one_process(first, plan)
+        if not (resume_tokenizer and _is_done(first)):
+            _train_tokenizer(first, sources, device, None, "the transformer, now")
+    engine = _start(plan, device)
     with working("reading the data"):
-        from intermask.devices import select_device
         from intermask.training.runs import prepare_transformer
 
-        chosen = select_device(device)
-        training = _training("transformer", output, preset, settings, resume)
         stage = prepare_transformer(
             output,
-            training,
+            plan.training,
             sources,
             tokenizer,
-            chosen,
-            resume=resume,
+            engine.device,
+            resume=plan.resume,
             text_source=text_source,
+            origin=plan.origin,
         )
-    result = _fit(stage, training, output, chosen, resume, stop_after)
-    _report(
-        stage, output, result, f'intermask generate "Two people bow." --model {output} -o bow'
-    )
+    then = f'intermask generate "Two people bow." --model {output} -o bow'
+    _fit(stage, plan, engine, stop_after, then)
+
+
+def _check_one_process(*plans: Plan) -> None:
+    """Processes are started once a command, so that one command trains one stage on them."""
+    if any(plan.training.run.devices > 1 for plan in plans):
+        raise UserError(
+            "several devices train one stage a command; fine-tune the tokenizer first "
+            "(intermask train tokenizer --init ...), then give its run as --tokenizer"
+        )
+
+
+def _is_done(plan: Plan) -> bool:
+    from intermask.training.history import read_history
+
+    return read_history(plan.run).last_step >= int(plan.training.optimiser.steps)
+
+
+def _train_tokenizer(
+    plan: Plan, sources: list[Source], device: str, stop_after: int | None, then: str
+) -> None:
+    engine = _start(plan, device)
+    with working("reading the data"):
+        from intermask.training.runs import prepare_tokenizer
+
+        stage = prepare_tokenizer(
+            plan.run, plan.training, sources, engine.device, resume=plan.resume, origin=plan.origin
+        )
+    _fit(stage, plan, engine, stop_after, then)
+
+
+def _divided(settings: Sequence[str], whole: bool) -> tuple[list[str], list[str]]:
+    """Settings of the transformer, and those of the tokenizer, written ``tokenizer.KEY=VALUE``."""
+    prefix = "tokenizer."
+    theirs = [each.removeprefix(prefix) for each in settings if each.startswith(prefix)]
+    if theirs and not whole:
+        raise UserError(
+            f"{prefix}{theirs[0]} changes how --init's tokenizer is fine-tuned; without that "
+            "there is nothing to change"
+        )
+    return [each for each in settings if not each.startswith(prefix)], theirs
+
+
+def _is_run(folder: Path) -> bool:
+    from intermask.training.checkpoint import LAST
+
+    return (folder / LAST).is_file()
 
 
 def _sources(data: Sequence[Path], shares: Sequence[float] | None) -> list[Source]:
@@ -157,49 +240,85 @@ def _sources(data: Sequence[Path], shares: Sequence[float] | None) -> list[Sourc
     return [Source(folder, share) for folder, share in zip(data, shares, strict=True)]
 
 
-def _training(
+@dataclass(frozen=True)
+class Plan:
+    """One training that a command is about to do."""
+
+    stage: Literal["tokenizer", "transformer"]
+    run: Path
+    training: Any
+    resume: bool
+    origin: Origin | None
+
+
+def _plan(
     stage: Literal["tokenizer", "transformer"],
     run: Path,
     preset: str | None,
     settings: Sequence[str] | None,
     resume: bool,
-) -> Any:
-    """The configuration: of the preset, or of the run to resume, with what ``--set`` changes."""
-    from intermask.presets import changed, load_preset
-    from intermask.training.runs import saved_training
+    init: Path | None,
+) -> Plan:
+    """The configuration: of the preset, of the run to resume, or of the model to start from.
 
-    if resume and preset is None:
-        return changed(saved_training(run, stage), settings or ())
-    return load_preset(stage, preset or "small", settings or ())
+    ``--set`` has the last word in all three.
+    """
+    with working("reading the settings"):
+        from intermask.presets import changed, load_preset
+        from intermask.training import finetuning
+        from intermask.training.runs import saved_training
+
+        changes = settings or ()
+        if resume and (preset is None or init is not None):
+            return Plan(stage, run, changed(saved_training(run, stage), changes), True, None)
+        if init is None:
+            return Plan(stage, run, load_preset(stage, preset or "small", changes), resume, None)
+        origin = finetuning.read_origin(init)
+        base: Any = finetuning.base_settings(stage, origin) if preset is None else None
+        if base is None:
+            base = load_preset(stage, preset or finetuning.fitting_preset(origin))
+        training: Any = changed(finetuning.settings_from(base, origin), changes)
+        finetuning.check_same_network(training, origin)
+        return Plan(stage, run, training, resume, origin)
 
 
-def _fit(
-    stage: Any,
-    training: Any,
-    run: Path,
-    device: Any,
-    resume: bool,
-    stop_after: int | None,
-) -> FitResult:
+def _start(plan: Plan, device: str) -> Engine:
+    """The processes that train together; the first one speaks for all of them."""
+    with working("starting"):
+        from intermask.training.engine import start_engine
+
+        engine = start_engine(plan.training.run, device)
+    if not engine.is_first:
+        sys.stdout = io.StringIO()
+    return engine
+
+
+def _fit(stage: Any, plan: Plan, engine: Engine, stop_after: int | None, then: str) -> None:
+    """Train and say at the end what came of it."""
     from intermask.training.loop import fit
 
-    with TrainingView(type(stage).__name__.removesuffix("Stage").lower()) as view:
+    stopped = ""
+    with TrainingView(plan.stage, quiet=not engine.is_first) as view:
         try:
-            return fit(
+            result = fit(
                 stage,
-                training.optimiser,
-                training.run,
-                run,
-                device=device,
-                resume=resume,
+                plan.training.optimiser,
+                plan.training.run,
+                plan.run,
+                device=engine.device,
+                engine=engine,
+                resume=plan.resume,
                 stop_after=stop_after,
+                validate_first=plan.origin is not None,
                 on_step=view.on_step,
                 on_validation=view.on_validation,
             )
         except KeyboardInterrupt:
-            message = _interrupted(run, view.step)
-    typer.echo(message, err=True)
-    raise typer.Exit(INTERRUPTED)
+            stopped = _interrupted(plan.run, view.step)
+    if stopped:
+        typer.echo(stopped, err=True)
+        raise typer.Exit(INTERRUPTED)
+    _report(plan.run, result, view.seconds, then)
 
 
 def _interrupted(run: Path, step: int) -> str:
@@ -216,18 +335,25 @@ def _interrupted(run: Path, step: int) -> str:
     )
 
 
-def _report(stage: Any, run: Path, result: FitResult, then: str) -> None:
-    import math
-
+def _report(run: Path, result: FitResult, seconds: float, then: str) -> None:
+    """Validation from first to last, where everything is, and what to do with it."""
     from intermask.training.checkpoint import BEST, LAST
+    from intermask.training.describe import validation_table
+    from intermask.training.history import read_history
 
-    best = "none yet" if math.isinf(result.best_value) else f"{result.best_value:.4g}"
-    rows = [
-        ("run", str(run)),
-        ("steps", str(result.step)),
-        (f"best {stage.best_metric}", best),
-        ("checkpoints", f"{run / BEST}, {run / LAST}" if best != "none yet" else str(run / LAST)),
-        ("curves", f"{run / 'metrics.jsonl'}, tensorboard --logdir {run / 'tensorboard'}"),
-        ("next", then),
-    ]
-    print_table(rows)
+    header, rows = validation_table(read_history(run))
+    if rows:
+        print_columns(header, rows)
+        typer.echo()
+    checkpoints = [run / name for name in (BEST, LAST) if (run / name).is_file()]
+    print_table(
+        [
+            ("run", str(run)),
+            ("steps", str(result.step)),
+            ("time", duration(seconds)),
+            ("checkpoints", ", ".join(map(str, checkpoints))),
+            ("curves", f"intermask runs plot {run} -o curves.png"),
+            ("TensorBoard", f"tensorboard --logdir {run / 'tensorboard'}"),
+            ("next", then),
+        ]
+    )

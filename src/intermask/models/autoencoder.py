@@ -14,6 +14,7 @@ from intermask.models import patches, root_frame
 from intermask.models.patches import PatchDecoder, PatchEncoder
 from intermask.models.quantizer import EMACodebook, Noise
 from intermask.models.root_frame import RootFrame
+from intermask.models.upsampling import convolve_upsampled
 from intermask.skeleton import SMPL22
 
 STRIDES = 2
@@ -310,6 +311,17 @@ class Encoder(nn.Module):
         return self.leave(x)
 
 
+class UpsamplingStage(nn.Sequential):
+    """Residual blocks, nearest-neighbour upsampling and a 3x3 convolution, in this order."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, c, h, w) to (b, c, h * rows, w * columns)."""
+        blocks, upsample, convolution = self
+        return convolve_upsampled(
+            blocks(x), convolution.weight, convolution.bias, upsample.scale_factor
+        )
+
+
 class Decoder(nn.Module):
     """Code vectors (b, c, s, n) to a joint grid (b, d, j, t)."""
 
@@ -318,7 +330,7 @@ class Decoder(nn.Module):
         width, channels = config.width, grid_channels(config)
         self.enter = nn.Conv2d(width, width, 3, padding=1)
         self.stages = nn.ModuleList(
-            nn.Sequential(
+            UpsamplingStage(
                 residual_net(config),
                 nn.Upsample(scale_factor=factors, mode="nearest"),
                 nn.Conv2d(width, width, 3, padding=1),

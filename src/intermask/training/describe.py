@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,19 @@ from intermask.bundle import is_bundle, read_config
 from intermask.errors import UserError
 from intermask.motion import FPS
 from intermask.training import checkpoint
-from intermask.training.runs import read_run
+from intermask.training.history import History, Series, read_history
+from intermask.training.runs import CONFIG, read_run
+from intermask.training.tokenizer_stage import TokenizerStage
+from intermask.training.transformer_stage import TransformerStage
 
 Rows = list[tuple[str, str]]
+Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
+"""Titles of the columns, and the rows."""
+
+_BEST_METRICS = {
+    "tokenizer": TokenizerStage.best_metric,
+    "transformer": TransformerStage.best_metric,
+}
 
 
 def describe_folder(folder: str | Path) -> Rows:
@@ -46,7 +57,7 @@ def _bundle(folder: Path) -> Rows:
 def _run(folder: Path) -> Rows:
     content = read_run(folder)
     training = content["training"]
-    done = steps_done(folder)
+    done = read_history(folder).last_step
     rows = [
         ("kind", f"training run, {content['stage']}"),
         ("data", ", ".join(f"{d['name']} (share {d['share']:g})" for d in content["data"])),
@@ -54,6 +65,8 @@ def _run(folder: Path) -> Rows:
     ]
     if "tokenizer" in content:
         rows.append(("tokenizer", str(content["tokenizer"]["from"])))
+    if "init" in content:
+        rows.append(("started from", str(content["init"]["from"])))
     best = folder / checkpoint.BEST
     if best.is_file():
         state = checkpoint.load(best)
@@ -63,18 +76,53 @@ def _run(folder: Path) -> Rows:
     return rows
 
 
-def steps_done(folder: Path) -> int:
-    """The last step that a run's ``metrics.jsonl`` tells of; 0 if there is none."""
-    path = folder / "metrics.jsonl"
-    if not path.is_file():
-        return 0
-    last = 0
-    for line in path.read_text("utf-8").splitlines():
-        try:
-            last = max(last, int(json.loads(line)["step"]))
-        except (ValueError, KeyError):  # a line cut short when the run was killed
+def run_table(folder: Path) -> Table:
+    """One row for every run in a folder, by name.
+
+    Raises:
+        UserError: no such folder, or no run in it.
+    """
+    if not folder.is_dir():
+        raise UserError(f"there is no folder {str(folder)!r}; give one that holds training runs")
+    rows = []
+    for path in sorted(folder.iterdir()):
+        if not (path / CONFIG).is_file():
             continue
-    return last
+        try:
+            content = read_run(path)
+        except UserError:  # a bundle, or another program's folder
+            continue
+        rows.append(_run_row(path, content))
+    if not rows:
+        raise UserError(f"{folder} holds no training run; give the folder above your runs")
+    return ("run", "stage", "steps", "best validation", "trained on", "started from"), rows
+
+
+def _run_row(path: Path, content: dict[str, Any]) -> tuple[str, ...]:
+    history = read_history(path)
+    chosen = content["training"]["run"].get("best_metric")
+    metric = chosen or _BEST_METRICS[content["stage"]]
+    best = history.validation.get(metric, Series()).best(metric)
+    return (
+        path.name,
+        content["stage"],
+        f"{history.last_step} of {content['training']['optimiser']['steps']}",
+        "none yet" if math.isnan(best) else f"{metric} {best:.4g}",
+        ", ".join(source["name"] for source in content["data"]),
+        content.get("init", {}).get("from", ""),
+    )
+
+
+def validation_table(history: History) -> Table:
+    """First, best and last value of every validation metric."""
+    rows = [
+        (
+            name,
+            *(f"{value:.4g}" for value in (series.values[0], series.best(name), series.values[-1])),
+        )
+        for name, series in history.validation.items()
+    ]
+    return ("validation", "first", "best", "last"), rows
 
 
 def _pairs(values: dict[str, Any]) -> str:

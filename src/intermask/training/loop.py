@@ -122,6 +122,7 @@ def fit(
     engine: Engine | None = None,
     resume: bool = False,
     stop_after: int | None = None,
+    validate_first: bool = False,
     on_step: Callable[[Progress], None] = lambda progress: None,
     on_validation: Callable[[int, Mapping[str, float]], None] = lambda step, metrics: None,
 ) -> FitResult:
@@ -135,6 +136,7 @@ def fit(
         engine: the processes that train together, if they are started already.
         resume: go on from ``last.pt``.
         stop_after: stop (with a checkpoint) once this many steps of the run are done.
+        validate_first: measure the weights that a new run starts from, as step 0.
 
     Raises:
         UserError: a loss is not a number, or the disk is full; the last good checkpoint stays as
@@ -159,6 +161,10 @@ def fit(
         checkpoint.naming_the_last_good(folder),
         RunLog(folder, state.step, writes=engine.is_first) as log,
     ):
+        if validate_first and state.step == 0:
+            validation = _validate(stage, state, engine, folder)
+            log.write("validation", 0, validation)
+            on_validation(0, validation)
         while state.step < last:
             started = time.perf_counter()
             numbers = train_step(

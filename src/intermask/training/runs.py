@@ -1,7 +1,8 @@
 """A training run: one folder that later commands take as their only handle.
 
 ```
-RUN/config.json                stage, full configuration, data folders, tokenizer run
+RUN/config.json                stage, full configuration, data folders, tokenizer run, and (init)
+                               what the weights started from
 RUN/normaliser.safetensors     mean and std of the features
 RUN/tokenizer.pt               stage 2 only: the frozen tokenizer and its configuration
 RUN/durations.json             stage 2 only: median clip length by training caption
@@ -17,7 +18,7 @@ import statistics
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -34,6 +35,7 @@ from intermask.config import (
     to_dict,
 )
 from intermask.data.batching import Source, SourceClips, read_split
+from intermask.data.cache import Watch, unwatched
 from intermask.errors import UserError
 from intermask.files import atomic_path, check_can_write, write_json
 from intermask.models.autoencoder import MotionAutoencoder
@@ -43,6 +45,9 @@ from intermask.text import load_text_encoder
 from intermask.training import checkpoint
 from intermask.training.tokenizer_stage import TokenizerStage, training_statistics
 from intermask.training.transformer_stage import TransformerStage
+
+if TYPE_CHECKING:
+    from intermask.training.finetuning import Origin
 
 CONFIG = "config.json"
 StageName = Literal["tokenizer", "transformer"]
@@ -74,17 +79,35 @@ def prepare_tokenizer(
     device: torch.device,
     *,
     resume: bool,
+    origin: Origin | None = None,
+    cache: Path | None = None,
+    watch: Watch = unwatched,
 ) -> TokenizerStage:
-    """Stage 1 with its data, in a new run folder or in that of a run to resume."""
+    """Stage 1 with its data, in a new run folder or in that of a run to resume.
+
+    Args:
+        origin: the model whose weights and statistics a new run starts from.
+        cache: where clips are kept for later runs; see `intermask.data.cache`.
+        watch: shows progress.
+    """
     if resume:
         _check_unchanged(folder, "tokenizer", training, data)
     else:
         _check_free(folder)
-    train, validation = _read_data(data)
-    normaliser = _load_normaliser(folder) if resume else training_statistics(train, training)
-    stage = TokenizerStage(training, train, validation, normaliser, device)
+    train, validation = _read_data(data, cache, watch)
+    if resume:
+        normaliser = _load_normaliser(folder)
+    elif origin is not None:
+        normaliser = origin.tokenizer.normaliser
+    else:
+        normaliser = training_statistics(train, training)
+    fresh = origin is None and not resume
+    stage = TokenizerStage(training, train, validation, normaliser, device, fresh=fresh)
+    if origin is not None and not resume:
+        weights = origin.tokenizer.autoencoder.state_dict()
+        load_exactly(stage.model, weights, f"{origin.name} (tokenizer)")
     if not resume:  # last, so that data that cannot be used leave no folder behind
-        _start(folder, "tokenizer", training, data)
+        _start(folder, "tokenizer", training, data, **_init_facts(origin))
         _save_normaliser(folder, normaliser)
     return stage
 
@@ -98,6 +121,9 @@ def prepare_transformer(
     *,
     resume: bool,
     text_source: Path | None = None,
+    origin: Origin | None = None,
+    cache: Path | None = None,
+    watch: Watch = unwatched,
 ) -> TransformerStage:
     """Stage 2 with its data and a frozen tokenizer, in a new run folder or a resumed one.
 
@@ -105,21 +131,20 @@ def prepare_transformer(
         tokenizer_from: a tokenizer run, a transformer run or a bundle. Its weights are copied
             into the run, which then needs nothing else. A resumed run has its own.
         text_source: folder with the files of the text encoder, if it is not installed.
+        origin: the model whose transformer and text head a new run starts from; its tokenizer,
+            too, unless another one is given.
+        cache: where clips, text features and tokens are kept for later runs.
+        watch: shows progress.
     """
     if resume:
         _check_unchanged(folder, "transformer", training, data)
         tokenizer_from = folder
-    elif tokenizer_from is None:
-        raise UserError(
-            "a transformer is trained on the codes of a tokenizer; give its run or a bundle "
-            "(--tokenizer)"
-        )
     else:
         _check_free(folder)
-    frozen = load_tokenizer(tokenizer_from)
+    frozen, tokenizer_name = _tokenizer_for(tokenizer_from, origin)
     _check_codes(training, frozen.autoencoder)
     encoder = load_text_encoder(training.text.encoder, text_source)
-    train, validation = _read_data(data)
+    train, validation = _read_data(data, cache, watch)
     stage = TransformerStage(
         training,
         frozen.autoencoder,
@@ -130,6 +155,11 @@ def prepare_transformer(
         validation,
         device,
     )
+    if cache is not None:
+        stage.keep(cache, watch)
+    if origin is not None and not resume:
+        weights = origin.whole.parts()["transformer"].state_dict()
+        load_exactly(stage.model, weights, f"{origin.name} (transformer)")
     if not resume:  # last, so that data that cannot be used leave no folder behind
         _start(
             folder,
@@ -139,13 +169,36 @@ def prepare_transformer(
             tokenizer={
                 "model": to_dict(frozen.autoencoder.config),
                 "floor": frozen.floor,
-                "from": tokenizer_from.resolve().name,
+                "from": tokenizer_name,
             },
+            **_init_facts(origin),
         )
         _save_normaliser(folder, frozen.normaliser)
         checkpoint.save(folder / "tokenizer.pt", {"model": frozen.autoencoder.state_dict()})
-        write_json(folder / "durations.json", caption_durations(train))
+        known = {} if origin is None else origin.whole.durations
+        write_json(folder / "durations.json", known | caption_durations(train))
     return stage
+
+
+def _tokenizer_for(
+    tokenizer_from: Path | None, origin: Origin | None
+) -> tuple[FrozenTokenizer, str]:
+    """The tokenizer that a transformer is trained on, and the name of where it came from."""
+    if tokenizer_from is None:
+        if origin is None:
+            raise UserError(
+                "a transformer is trained on the codes of a tokenizer; give its run or a bundle "
+                "(--tokenizer), or a model to start from (--init)"
+            )
+        return origin.tokenizer, origin.name
+    frozen = load_tokenizer(tokenizer_from)
+    if origin is not None:
+        origin.check_codes(frozen, str(tokenizer_from))
+    return frozen, tokenizer_from.resolve().name
+
+
+def _init_facts(origin: Origin | None) -> dict[str, Any]:
+    return {} if origin is None else {"init": origin.facts}
 
 
 class FrozenTokenizer:
@@ -199,6 +252,7 @@ def load_model(folder: Path) -> Model:
         text=training.text,
         sampling=training.sampling,
         floor=frozen.floor,
+        dataset=frozen.autoencoder.config.dataset,
         max_frames=training.max_frames,
     )
     model = build(config, frozen.normaliser)
@@ -211,6 +265,8 @@ def load_model(folder: Path) -> Model:
         "tokenizer": content["tokenizer"]["from"],
         "intermask_version": content["intermask_version"],
     }
+    if "init" in content:
+        model.provenance["fine_tuned_from"] = content["init"]
     durations = folder / "durations.json"
     if durations.is_file():
         model.durations = json.loads(durations.read_text("utf-8"))
@@ -227,8 +283,15 @@ def caption_durations(sources: Sequence[SourceClips]) -> dict[str, float]:
     return {caption: round(statistics.median(values), 2) for caption, values in lengths.items()}
 
 
-def _read_data(data: Sequence[Source]) -> tuple[list[SourceClips], list[SourceClips]]:
-    return [read_split(each, "train") for each in data], [read_split(each, "val") for each in data]
+def _read_data(
+    data: Sequence[Source], cache: Path | None, watch: Watch
+) -> tuple[list[SourceClips], list[SourceClips]]:
+    splits: dict[str, list[SourceClips]] = {"train": [], "val": []}
+    for split, found in splits.items():
+        for each in data:
+            with watch(f"reading {each.root.name}, {split}") as progress:
+                found.append(read_split(each, split, cache, progress))
+    return splits["train"], splits["val"]
 
 
 def _start(
