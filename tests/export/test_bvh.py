@@ -16,9 +16,13 @@ from intermask.data.bvh import bvh_joints, parse_bvh
 from intermask.data.bvh_mapping import mapping_by_names
 from intermask.export.bvh import euler_angles, write_bvh
 from intermask.generation.consolidate import consolidate
+from intermask.generation.smplx_scenes import InterXScenes
 from intermask.geometry import axis_angle_to_matrix
 from intermask.motion import Motion
-from intermask.skeleton import SMPL22
+from intermask.representation_smplx import encode
+from intermask.skeleton import SMPL22, SMPLX55
+from people55 import walking_smplx
+from tiny_smplx import rest_body
 from walking import walking_pair
 
 
@@ -141,3 +145,12 @@ def test_each_person_keeps_their_size(walkers: Motion, tmp_path: Path) -> None:
         joints, _, _ = read_joints(path)
         shins.append(np.linalg.norm(joints["left_ankle"] - joints["left_knee"], axis=-1).mean())
     assert shins[1] == pytest.approx(1.03 * shins[0], rel=1e-4)
+
+
+def test_hands_are_in_the_file(tmp_path: Path) -> None:
+    motion = InterXScenes(rest_body(), smoothing=0.0).finished(encode(walking_smplx(21)))
+    for person, path in enumerate(write_bvh(motion, tmp_path / "pair")):
+        positions, _, _ = read_joints(path)
+        assert {name for name in positions if not name.startswith("End")} == set(SMPLX55.names)
+        joints = np.stack([positions[name] for name in SMPLX55.names], 1)
+        np.testing.assert_allclose(joints, motion.positions[person].numpy(), atol=2e-4)

@@ -2,12 +2,13 @@
 
 Units are centimetres (what animation programs assume), y up, the motion's own frame rate. The rest
 pose is a T-pose that faces +z with left along +x, and each person keeps their own bone lengths.
-Joints have SMPL's names; all have three rotation channels, in the order Z X Y, and the pelvis has
+Joints have SMPL's names (SMPL-X's, where the motion has hands); all have three rotation channels, in the order Z X Y, and the pelvis has
 its position as well. The first joint is the pelvis, at no offset.
 """
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from intermask.files import atomic_path
 from intermask.kinematics import bone_offsets, correct_rotations, forward_kinematics
 from intermask.motion import Motion
-from intermask.skeleton import SMPL22
+from intermask.skeleton import SMPL22, Skeleton
 
 CENTIMETRES = 100.0
 """BVH units in a metre."""
@@ -36,6 +37,7 @@ _END_SITES = {
     "right_wrist": (-0.16, 0.0, 0.0),
 }
 """Metres from the last joints to the tips of the body; they only give the bones a length."""
+_LAST_BONE = 0.85  # of the one before, for the tips of fingers
 
 Array = NDArray[np.float64]
 
@@ -63,18 +65,20 @@ def write_bvh(motion: Motion, stem: str | Path) -> tuple[Path, Path]:
 
 def bvh_text(motion: Motion, person: int) -> str:
     """One person (0 or 1) of a motion as the text of a BVH file."""
+    parents = motion.skeleton.parents
     positions = motion.positions[person].double().cpu()
     root_rotations = motion.root_rotations[person].double().cpu()
     rotations = motion.rotations[person].double().cpu()
-    offsets = bone_offsets(positions, root_rotations, rotations)
-    reached = forward_kinematics(offsets, positions[:, 0], root_rotations, rotations)
-    if (reached - positions).norm(dim=-1).max() > MAX_DISAGREEMENT:
+    offsets = bone_offsets(positions, root_rotations, rotations, parents)
+    reached = forward_kinematics(offsets, positions[:, 0], root_rotations, rotations, parents)
+    # Motion with hands came out of kinematics; only 22 joints may have been decoded apart.
+    if motion.skeleton is SMPL22 and (reached - positions).norm(dim=-1).max() > MAX_DISAGREEMENT:
         root_rotations, rotations = correct_rotations(positions, offsets, root_rotations, rotations)
         offsets = bone_offsets(positions, root_rotations, rotations)
     matrices = torch.cat((root_rotations[:, None], rotations), 1).numpy()
-    lines = ["HIERARCHY", *_hierarchy(0, offsets.numpy() * CENTIMETRES), "MOTION"]
+    lines = ["HIERARCHY", *_hierarchy(motion.skeleton, 0, offsets.numpy() * CENTIMETRES), "MOTION"]
     lines += [f"Frames: {motion.frames}", f"Frame Time: {1.0 / motion.fps:.8f}"]
-    angles = euler_angles(matrices)[:, _FILE_ORDER].reshape(motion.frames, -1)
+    angles = euler_angles(matrices)[:, _depth_first(motion.skeleton)].reshape(motion.frames, -1)
     values = np.concatenate((positions[:, 0].numpy() * CENTIMETRES, angles), 1)
     lines += [" ".join(f"{value:.6f}" for value in row) for row in values]
     return "\n".join(lines) + "\n"
@@ -111,15 +115,15 @@ def _without_lock_warning(rotations: object) -> Array:
         return rotations.as_euler(EULER_ORDER, degrees=True)  # type: ignore[attr-defined]
 
 
-def _hierarchy(joint: int, offsets: Array, depth: int = 0) -> list[str]:
-    """Lines of the joint tree below and with ``joint``; ``offsets`` (22, 3) in file units."""
+def _hierarchy(skeleton: Skeleton, joint: int, offsets: Array, depth: int = 0) -> list[str]:
+    """Lines of the joint tree below and with ``joint``; ``offsets`` (j, 3) in file units."""
     indent = "\t" * depth
-    children = _children(joint)
+    children = _children(skeleton, joint)
     kind = "ROOT" if joint == 0 else "JOINT"
     rotation_channels = " ".join(f"{axis}rotation" for axis in EULER_ORDER)
     position_channels = "Xposition Yposition Zposition "
     channels = f"6 {position_channels}" if joint == 0 else "3 "
-    name = SMPL22.names[joint]
+    name = skeleton.names[joint]
     lines = [
         f"{indent}{kind} {name}",
         f"{indent}{{",
@@ -127,9 +131,10 @@ def _hierarchy(joint: int, offsets: Array, depth: int = 0) -> list[str]:
         f"{indent}\tCHANNELS {channels}{rotation_channels}",
     ]
     for child in children:
-        lines += _hierarchy(child, offsets, depth + 1)
+        lines += _hierarchy(skeleton, child, offsets, depth + 1)
     if not children:
-        tip = np.array(_END_SITES[name]) * CENTIMETRES
+        known = _END_SITES.get(name)
+        tip = _LAST_BONE * offsets[joint] if known is None else np.array(known) * CENTIMETRES
         lines += [
             f"{indent}\tEnd Site",
             f"{indent}\t{{",
@@ -143,13 +148,11 @@ def _triple(vector: Array) -> str:
     return " ".join(f"{value:.6f}" for value in vector)
 
 
-def _children(joint: int) -> list[int]:
-    return [child for child, parent in enumerate(SMPL22.parents) if parent == joint]
+def _children(skeleton: Skeleton, joint: int) -> list[int]:
+    return [child for child, parent in enumerate(skeleton.parents) if parent == joint]
 
 
-def _depth_first(joint: int = 0) -> list[int]:
-    return [joint, *(below for child in _children(joint) for below in _depth_first(child))]
-
-
-_FILE_ORDER = _depth_first()
-"""Joints in the order in which a depth-first file lists them: not SMPL's own."""
+def _depth_first(skeleton: Skeleton, joint: int = 0) -> list[int]:
+    """Joints in the order in which a depth-first file lists them: not SMPL's own."""
+    below = (_depth_first(skeleton, child) for child in _children(skeleton, joint))
+    return [joint, *itertools.chain.from_iterable(below)]
