@@ -72,12 +72,47 @@ StemOption = Annotated[
     ),
 ]
 
+CacheOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--cache",
+        metavar="DIR",
+        help="Where clips, text features and tokens are kept for later runs.  "
+        "Default: the user's cache folder, or $INTERMASK_CACHE.",
+    ),
+]
+NoCacheOption = Annotated[
+    bool, typer.Option("--no-cache", help="Keep nothing: compute everything in memory.")
+]
+
 DEFAULT_FORMATS = "npz,bvh,mp4"
 
 
 def examples(*lines: str) -> str:
     """Commands to show below a command's help."""
     return "\n\n".join(("Examples:", *lines))
+
+
+def cache_folder(asked: Path | None, off: bool) -> Path | None:
+    """Where computed arrays are kept, if anywhere.
+
+    Raises:
+        UserError: a folder was asked for that cannot be written.
+    """
+    from intermask.data.cache import default_cache
+    from intermask.files import check_can_write
+
+    if off:
+        return None
+    folder = asked or default_cache()
+    try:
+        check_can_write(folder / "entry")
+    except UserError as error:
+        if asked is not None:
+            raise
+        typer.echo(f"nothing is kept for later runs: {error}", err=True)
+        return None
+    return folder
 
 
 @dataclass(frozen=True)

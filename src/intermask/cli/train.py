@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -16,13 +16,22 @@ from intermask.cli.console import (
     duration,
     print_columns,
     print_table,
+    progress_bar,
     working,
 )
-from intermask.cli.options import DeviceOption, TextSourceOption, examples
+from intermask.cli.options import (
+    CacheOption,
+    DeviceOption,
+    NoCacheOption,
+    TextSourceOption,
+    cache_folder,
+    examples,
+)
 from intermask.errors import UserError
 
 if TYPE_CHECKING:
     from intermask.data.batching import Source
+    from intermask.data.cache import Watch
     from intermask.training.engine import Engine
     from intermask.training.finetuning import Origin
     from intermask.training.loop import FitResult
@@ -99,10 +108,13 @@ def tokenizer(
     stop_after: StopOption = None,
     device: DeviceOption = "auto",
     init: InitOption = None,
+    cache: CacheOption = None,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Stage 1: turn one person's motion into a small map of codes and back."""
     sources = _sources(data, share)
-    plan = _plan("tokenizer", output, preset, settings, resume, init)
+    kept = cache_folder(cache, no_cache)
+    plan = replace(_plan("tokenizer", output, preset, settings, resume, init), cache=kept)
     folders = " ".join(f"--data {folder}" for folder in data)
     same = "" if preset is None else f" --preset {preset}"
     same += "" if init is None else f" --init {init}"
@@ -142,6 +154,8 @@ def transformer(
             "run RUN-tokenizer.",
         ),
     ] = False,
+    cache: CacheOption = None,
+    no_cache: NoCacheOption = False,
 ) -> None:
     """Stage 2: fill in hidden codes of both people from the text."""
     if freeze_tokenizer and (init is None or tokenizer is not None):
@@ -154,11 +168,14 @@ def transformer(
     both = init is not None and tokenizer is None and not freeze_tokenizer
     both = both and not (resume and _is_run(output))
     # If the tokenizer is still to be done, there is nothing of the transformer to resume.
+    kept = cache_folder(cache, no_cache)
     plan = _plan("transformer", output, preset, settings, resume and not both, init)
+    plan = replace(plan, cache=kept)
     if both:
         tokenizer = output.with_name(f"{output.name}-tokenizer")
         resume_tokenizer = resume and _is_run(tokenizer)
         first = _plan("tokenizer", tokenizer, preset, for_tokenizer, resume_tokenizer, init)
+        first = replace(first, cache=kept)
         _check_one_process(first, plan)
         if not (resume_tokenizer and _is_done(first)):
             _train_tokenizer(first, sources, device, None, "the transformer, now")
@@ -175,6 +192,8 @@ def transformer(
             resume=plan.resume,
             text_source=text_source,
             origin=plan.origin,
+            cache=plan.cache,
+            watch=_watch(engine),
         )
     then = f'intermask generate "Two people bow." --model {output} -o bow'
     _fit(stage, plan, engine, stop_after, then)
@@ -203,7 +222,14 @@ def _train_tokenizer(
         from intermask.training.runs import prepare_tokenizer
 
         stage = prepare_tokenizer(
-            plan.run, plan.training, sources, engine.device, resume=plan.resume, origin=plan.origin
+            plan.run,
+            plan.training,
+            sources,
+            engine.device,
+            resume=plan.resume,
+            origin=plan.origin,
+            cache=plan.cache,
+            watch=_watch(engine),
         )
     _fit(stage, plan, engine, stop_after, then)
 
@@ -249,6 +275,8 @@ class Plan:
     training: Any
     resume: bool
     origin: Origin | None
+    cache: Path | None = None
+    """Where computed arrays are kept for later runs."""
 
 
 def _plan(
@@ -291,6 +319,12 @@ def _start(plan: Plan, device: str) -> Engine:
     if not engine.is_first:
         sys.stdout = io.StringIO()
     return engine
+
+
+def _watch(engine: Engine) -> Watch:
+    from intermask.data.cache import unwatched
+
+    return progress_bar if engine.is_first else unwatched
 
 
 def _fit(stage: Any, plan: Plan, engine: Engine, stop_after: int | None, then: str) -> None:

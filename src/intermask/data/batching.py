@@ -8,8 +8,9 @@ replacement; folders are drawn by their share first.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +22,8 @@ from intermask import representation
 from intermask.config import DataSet
 from intermask.conventions import MIN_FRAMES, FloorRule
 from intermask.data.augment import mirror_caption
+from intermask.data.cache import Progress
+from intermask.data.cached_clips import ReadClip, cached_reader
 from intermask.data.interx import InterXFolder, is_interx
 from intermask.data.layout import Clip, InterHumanFolder
 from intermask.data.placement import Crop
@@ -69,24 +72,38 @@ class SourceClips:
         return self.source.root.name
 
 
-def read_split(source: Source, split: str) -> SourceClips:
+def read_split(
+    source: Source,
+    split: str,
+    cache: Path | None = None,
+    progress: Progress = lambda done, total: None,
+) -> SourceClips:
     """Read every usable clip of a split; unusable ones are skipped, and named in the log once.
+
+    Args:
+        source: the folder.
+        split: ``train``, ``val`` or ``test``.
+        cache: where clips are kept in memory-mapped files; None: they are read into memory.
+        progress: called with clips done and clips in all, where the cache has to be made.
 
     Raises:
         FileNotFoundError: no such dataset or split.
         UserError: not a single usable clip.
     """
-    dataset: DataSet
+    dataset: DataSet = "interx" if is_interx(source.root) else "interhuman"
     folder: InterHumanFolder | InterXFolder
-    read: Callable[[str], Clip]
-    if is_interx(source.root):
-        dataset, folder = "interx", (released := InterXFolder(source.root))
-        read = lambda name: released.read(name, split)  # noqa: E731
+    if dataset == "interx":
+        folder = released = InterXFolder(source.root)
+        read: ReadClip = partial(released.read, split=split)
     else:
-        dataset, folder = "interhuman", (own := InterHumanFolder(source.root))
+        folder = own = InterHumanFolder(source.root)
         read = own.read
+    names = folder.names(split)
+    if cache is not None:
+        files = {name: folder.motion_files(name, split) for name in names}
+        read = cached_reader(read, folder.captions, files, cache, progress)
     clips, skipped = [], []
-    for name in folder.names(split):
+    for name in names:
         try:
             clip = read(name)
         except (FileNotFoundError, UserError) as error:
@@ -284,6 +301,23 @@ class InteractionSampler:
         caption = captions[rng.integers(len(captions))]
         variant = Variant(which, clip, start, mirror, swap=bool(rng.random() < 0.5))
         return variant, mirror_caption(caption) if mirror else caption
+
+    def fixed_variants(self) -> list[Variant]:
+        """All variants of the clips that are not cropped at random."""
+        mirrors = (False, True) if self.mirror else (False,)
+        return [
+            Variant(source, clip, 0, mirror, swap)
+            for source, each in enumerate(self.sources)
+            for clip, own in enumerate(each.clips)
+            if own.loaded.shape[1] - 1 <= self.max_frames
+            for mirror in mirrors
+            for swap in (False, True)
+        ]
+
+    def captions(self) -> set[str]:
+        """All captions that can be drawn, those of mirror images included."""
+        every = {text for each in self.sources for clip in each.clips for text in clip.captions}
+        return every | ({mirror_caption(text) for text in every} if self.mirror else set())
 
     def features(self, variant: Variant) -> Tensor:
         """Unnormalised features (2, t, f); t is a multiple of the stride."""

@@ -19,6 +19,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,6 +37,15 @@ CACHE_VERSION = 1
 _INDEX, _ARRAYS = "index.json", "arrays.bin"
 
 Progress = Callable[[int, int], None]
+"""Called with what is done and what there is to do."""
+Watch = Callable[[str], AbstractContextManager[Progress]]
+"""Shows progress of work with this description."""
+
+
+@contextmanager
+def unwatched(description: str) -> Iterator[Progress]:
+    """A `Watch` that shows nothing."""
+    yield lambda done, total: None
 
 
 class Named(NamedTuple):
@@ -75,10 +85,9 @@ class ArrayFile(Mapping[str, Tensor]):
             raise ValueError(f"{folder} is not a whole entry of a cache: {error}") from error
         if size != count * kind.itemsize:
             raise ValueError(f"{folder / _ARRAYS} has {size} bytes, not {count * kind.itemsize}")
+        numbers = np.zeros(0, dtype=kind)  # an empty file cannot be mapped
         if count:
             numbers = np.memmap(folder / _ARRAYS, dtype=kind, mode="c", shape=(count,))
-        else:
-            numbers = np.zeros(0, dtype=kind)  # an empty file cannot be mapped
         self._numbers = torch.from_numpy(numbers)
 
     def __getitem__(self, name: str) -> Tensor:

@@ -123,6 +123,10 @@ class InterXFolder:
         """``motions/SPLIT.h5``."""
         return self.root / "motions" / f"{split}.h5"
 
+    def motion_files(self, name: str, split: str) -> tuple[Path, ...]:
+        """The file that holds a clip of a split."""
+        return (self.motion_file(split),)
+
     def text_file(self, name: str) -> Path:
         """``texts_processed/NAME.txt``."""
         return self.root / "texts_processed" / f"{name}.txt"

@@ -155,12 +155,14 @@ class InterHumanFolder:
             FileNotFoundError: a file is missing.
             UserError: a file is corrupt, has a wrong shape, or holds a NaN; it is named.
         """
-        people = [
-            self._read_person(self.motions / f"person{person + 1}" / f"{name}.npy")
-            for person in range(self.people)
-        ]
+        people = [self._read_person(path) for path in self.motion_files(name)]
         frames = min(len(person) for person in people)
         return Clip(name, torch.stack([person[:frames] for person in people]), self.captions(name))
+
+    def motion_files(self, name: str, split: str = "") -> tuple[Path, ...]:
+        """The files of a clip's people, whatever its split."""
+        people = range(1, self.people + 1)
+        return tuple(self.motions / f"person{person}" / f"{name}.npy" for person in people)
 
     def captions(self, name: str) -> tuple[str, ...]:
         """Captions of a clip; empty if it has none."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,15 +18,23 @@ from intermask.data.batching import (
     Variant,
     step_generator,
     torch_generator,
+    with_captions,
 )
+from intermask.data.cache import Watch
 from intermask.masking import corrupt, mask_id
 from intermask.models.autoencoder import MotionAutoencoder
 from intermask.models.text_head import TextHead
 from intermask.models.transformer import InterMTransformer
-from intermask.representation import Normaliser, to_joint_grid
-from intermask.text import TextFeatures
+from intermask.representation import Normaliser
 from intermask.text.features import FrozenTextEncoder
-from intermask.training.token_losses import masked_cross_entropy, step_unroll_targets
+from intermask.training.frozen_features import FrozenText, FrozenTokens
+from intermask.training.representations import check_same_dataset, representation_of
+from intermask.training.shares import Share, fractions
+from intermask.training.token_losses import (
+    masked_cross_entropy,
+    step_unroll_targets,
+    unrolled_count,
+)
 
 VALIDATION_RATIOS = (0.2, 0.5, 0.8, 1.0)
 """Mask ratios at which validation measures the accuracy of tokens."""
@@ -52,14 +61,33 @@ class TokenBatch:
     captions: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class InteractionPart:
+    """Part of a step's interactions with hidden tokens, and how many labels its means run over."""
+
+    inputs: Tensor
+    """(b, p, s, n), padded to the longest of the whole batch."""
+    targets: Tensor
+    """(b, p, s, n)."""
+    valid: Tensor
+    """(b, n) bool."""
+    captions: tuple[str, ...]
+    keep: tuple[Tensor, ...]
+    """For each pass (b, 1): 1 where the text is shown, 0 where it is hidden."""
+    entries: Mapping[str, Tensor]
+
+
 class TransformerStage:
     """Losses and validation of the transformer on a frozen tokenizer's tokens.
 
-    Tokens and text features are computed when they are first met and kept: both are functions of
-    frozen weights.
+    Tokens and text features are computed when they are first met, or once for all runs (`keep`).
     """
 
     best_metric = "cross_entropy"
+    metrics = (
+        "cross_entropy", "accuracy", *(f"accuracy_at_{ratio:g}" for ratio in VALIDATION_RATIOS)
+    )  # fmt: skip
+    """Names of all numbers of `validate`."""
 
     def __init__(
         self,
@@ -72,54 +100,96 @@ class TransformerStage:
         validation: Sequence[SourceClips],
         device: torch.device,
     ) -> None:
-        self.training, self.device = training, device
+        self.training, self.floor, self.device = training, floor, device
+        self.best_metric = training.run.best_metric or self.best_metric
         self.tokenizer = tokenizer.to(device).eval()
         self.normaliser = normaliser.to(device)
         self.encoder = encoder.to(device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(training.run.seed)
             self.model = ConditionalTransformer(training).to(device)
-        self.train = InteractionSampler(
-            train, training.max_frames, tokenizer.stride, floor, training.mirror
-        )
-        self.validation = InteractionSampler(
-            validation, training.max_frames, tokenizer.stride, floor, mirror=False
-        )
-        self._tokens: dict[tuple[bool, Variant], Tensor] = {}
-        self._text: dict[str, tuple[Tensor, int]] = {}
-
-    def losses(self, step: int) -> dict[str, Tensor]:
-        """Cross entropy on hidden tokens, then on what one sampling step leaves hidden."""
-        config = self.training
-        rng = step_generator(config.run.seed, step, "interactions")
-        batch = self.batch(self.train, self.train.draw(rng, config.optimiser.batch_size))
-        generator = torch_generator(step_generator(config.run.seed, step, "masks"))
-        codes = config.model.codebook_size
-        corruption = corrupt(batch.tokens, batch.valid, generator, config.masking, codes)
-        condition = self.model.text_head(self.text(batch.captions))
-
-        logits = self._predict(corruption.inputs, condition, batch.valid, generator)
-        first = masked_cross_entropy(logits, corruption.targets, mask_id(codes))
-        result = {"cross_entropy": first.loss, "accuracy": first.accuracy}
-        loss = first.loss
-        if config.masking.unroll_weight:
-            unrolled = step_unroll_targets(
-                corruption.inputs, logits.detach(), corruption.targets, codes
+        if training.start_from_codes:
+            self.model.transformer.start_from_codes(tokenizer.codebook.codebook)
+        check_same_dataset(tokenizer.config, [*train, *validation])
+        self.representation = representation_of(tokenizer.config, floor)
+        self.train, self.validation = (
+            InteractionSampler(
+                [with_captions(each) for each in clips],
+                training.max_frames,
+                tokenizer.stride,
+                self.representation.encode,
+                mirror,
             )
-            logits = self._predict(unrolled.inputs, condition, batch.valid, generator)
-            second = masked_cross_entropy(logits, unrolled.targets, mask_id(codes))
-            loss = loss + config.masking.unroll_weight * second.loss
-            result["unrolled_cross_entropy"] = second.loss
-        return {"loss": loss, **result}
+            for clips, mirror in ((train, training.mirror), (validation, False))
+        )
+        self.text = FrozenText(self.encoder, device)
+        self.tokens = {
+            sampler is self.train: FrozenTokens(
+                sampler, self.tokenizer, self.normaliser, self.representation.to_grid, device
+            )
+            for sampler in (self.train, self.validation)
+        }
 
-    def _predict(
-        self, inputs: Tensor, condition: Tensor, valid: Tensor, generator: torch.Generator
-    ) -> Tensor:
-        """Logits, with the text hidden from a random share of the batch."""
-        keep = torch.rand(len(inputs), 1, generator=generator).to(self.device)
-        keep = (keep >= self.training.masking.condition_dropout).to(condition.dtype)
-        logits: Tensor = self.model.transformer(inputs, condition * keep, valid)
-        return logits
+    def networks(self) -> tuple[nn.Module, ...]:
+        """What is worth compiling."""
+        return self.model.transformer, self.model.text_head
+
+    def draw(self, step: int, share: Share) -> InteractionPart:
+        """The interactions of a step that belong to a share, with their tokens hidden.
+
+        Masks are drawn for the whole batch at its full length, so that they do not depend on how
+        it is shared; tokens are only computed for the share.
+        """
+        config = self.training
+        size, codes = config.optimiser.batch_size, config.model.codebook_size
+        part = share.of(size)
+        rng = step_generator(config.run.seed, step, "interactions")
+        batch = self.batch(self.train, self.train.draw(rng, size), part)
+        generator = torch_generator(step_generator(config.run.seed, step, "masks"))
+        corruption = corrupt(batch.tokens, batch.valid, generator, config.masking, codes)
+        keep = torch.rand(2, size, 1, generator=generator) >= config.masking.condition_dropout
+        inputs, targets = corruption.inputs[part], corruption.targets[part]
+        return InteractionPart(
+            inputs.to(self.device),
+            targets.to(self.device),
+            batch.valid[part].to(self.device),
+            batch.captions[part],
+            tuple(keep[:, part].to(self.device, torch.float32)),
+            {
+                "labels": (targets != mask_id(codes)).sum(),
+                "unrolled_labels": unrolled_count(inputs, targets, codes),
+            },
+        )
+
+    def prepare(self, parts: Sequence[InteractionPart], gather: Callable[[Tensor], Tensor]) -> None:
+        """Nothing starts from a batch here."""
+
+    def finish(self, step: int, gather: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
+        """Nothing moves by a batch here."""
+        return {}
+
+    def losses(self, part: InteractionPart, whole: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """What a part contributes to the batch's cross entropies and accuracy.
+
+        Cross entropy on hidden tokens, then on what one sampling step leaves hidden.
+        """
+        masking, codes = self.training.masking, self.training.model.codebook_size
+        worth = fractions(part.entries, whole)
+        condition = self.model.text_head(self.text(part.captions))
+        shown, shown_again = (condition * keep.to(condition.dtype) for keep in part.keep)
+
+        logits = self.model.transformer(part.inputs, shown, part.valid)
+        first = masked_cross_entropy(logits, part.targets, mask_id(codes))
+        loss = first.loss * worth["labels"]
+        result = {"cross_entropy": loss, "accuracy": first.accuracy * worth["labels"]}
+        if masking.unroll_weight:
+            unrolled = step_unroll_targets(part.inputs, logits.detach(), part.targets, codes)
+            logits = self.model.transformer(unrolled.inputs, shown_again, part.valid)
+            again = masked_cross_entropy(logits, unrolled.targets, mask_id(codes))
+            second = again.loss * worth["unrolled_labels"]
+            loss = loss + masking.unroll_weight * second
+            result["unrolled_cross_entropy"] = second
+        return {"loss": loss, **result}
 
     @torch.inference_mode()
     def validate(self, model: ConditionalTransformer) -> dict[str, float]:
@@ -134,11 +204,11 @@ class TransformerStage:
             condition = model.text_head(self.text(batch.captions))
             for row, ratio in enumerate(VALIDATION_RATIOS):
                 generator = torch.Generator().manual_seed(1000 * begin + row)
-                hidden = torch.rand(batch.tokens.shape, generator=generator).to(self.device)
-                hidden = (hidden < ratio) & batch.valid[:, None, None, :]
-                inputs = batch.tokens.masked_fill(hidden, unknown)
-                targets = batch.tokens.masked_fill(~hidden, unknown)
-                logits = model.transformer(inputs, condition, batch.valid)
+                hidden = torch.rand(batch.tokens.shape, generator=generator) < ratio
+                hidden &= batch.valid[:, None, None, :]
+                inputs = batch.tokens.masked_fill(hidden, unknown).to(self.device)
+                targets = batch.tokens.masked_fill(~hidden, unknown).to(self.device)
+                logits = model.transformer(inputs, condition, batch.valid.to(self.device))
                 result = masked_cross_entropy(logits, targets, unknown)
                 count = int(hidden.sum())
                 sums[row] += (float(result.loss) * count, float(result.accuracy) * count, count)
@@ -163,47 +233,34 @@ class TransformerStage:
         return items[:: max(1, -(-len(items) // VALIDATION_CLIPS))]
 
     def batch(
-        self, sampler: InteractionSampler, items: Sequence[tuple[Variant, str]]
+        self,
+        sampler: InteractionSampler,
+        items: Sequence[tuple[Variant, str]],
+        part: slice = slice(None),
     ) -> TokenBatch:
-        """Tokens of variants with their captions, padded to the longest."""
-        maps = [self._tokens_of(sampler, variant) for variant, _ in items]
-        columns = max(each.shape[-1] for each in maps)
-        tokens = torch.zeros(len(maps), *maps[0].shape[:-1], columns, dtype=torch.long)
-        valid = torch.zeros(len(maps), columns, dtype=torch.bool)
-        for row, each in enumerate(maps):
-            tokens[row, ..., : each.shape[-1]] = each
-            valid[row, : each.shape[-1]] = True
-        captions = tuple(caption for _, caption in items)
-        return TokenBatch(tokens.to(self.device), valid.to(self.device), captions)
+        """Tokens of variants with their captions, on the CPU, padded to the longest.
 
-    def _tokens_of(self, sampler: InteractionSampler, variant: Variant) -> Tensor:
-        key = (sampler is self.train, variant)
-        if key not in self._tokens:
-            features = self.normaliser.normalise(sampler.features(variant).to(self.device))
-            with torch.no_grad():
-                tokens = self.tokenizer.tokenize(to_joint_grid(features))
-            self._tokens[key] = tokens.to("cpu", torch.int16)
-        return self._tokens[key].long()
+        Only those of a part are computed, if one is given; the others stay 0.
+        """
+        frames = [sampler.frames(variant.source, variant.clip) for variant, _ in items]
+        columns = torch.tensor(frames) // self.tokenizer.stride
+        valid = torch.arange(int(columns.max())) < columns[:, None]
+        tokens = torch.zeros(len(items), 2, self.tokenizer.rows, valid.shape[1], dtype=torch.long)
+        for place in range(len(items))[part]:
+            own = self.tokens[sampler is self.train](items[place][0])
+            tokens[place, ..., : own.shape[-1]] = own
+        return TokenBatch(tokens, valid, tuple(caption for _, caption in items))
 
-    def text(self, captions: Sequence[str]) -> TextFeatures:
-        """Frozen text features of captions, from memory where they were met before."""
-        new = [caption for caption in dict.fromkeys(captions) if caption not in self._text]
-        for caption in new:
-            # One at a time: in a batch the last bits would depend on its other captions, and a
-            # resumed run meets them in other batches than an undisturbed one.
-            with torch.no_grad():
-                encoded = self.encoder.encode([caption])
-            own = encoded.features[0]
-            if encoded.mask is not None:
-                own = own[: int(encoded.mask[0].sum())]
-            self._text[caption] = (own.to("cpu", torch.float32), int(encoded.ends[0]))
-        found = [self._text[caption] for caption in captions]
-        longest = max(len(features) for features, _ in found)
-        features = torch.zeros(len(found), longest, found[0][0].shape[1])
-        mask = torch.zeros(len(found), longest, dtype=torch.bool)
-        for row, (own, _) in enumerate(found):
-            features[row, : len(own)] = own
-            mask[row, : len(own)] = True
-        ends = torch.tensor([end for _, end in found])
-        hidden = None if bool(mask.all()) else mask.to(self.device)
-        return TextFeatures(features.to(self.device), ends.to(self.device), hidden)
+    def keep(self, cache: Path, watch: Watch) -> None:
+        """Compute text features and tokens once for all runs, or find them in a cache.
+
+        Tokens of clips that are cropped at random are computed when they are met.
+        """
+        captions = {caption for _, caption in self._validation_items()}
+        captions |= self.train.captions()
+        with watch("reading captions") as progress:
+            self.text.keep(captions, cache, progress)
+        validated = [variant for variant, _ in self._validation_items()]
+        for in_training, variants in ((True, self.train.fixed_variants()), (False, validated)):
+            with watch("tokenizing clips") as progress:
+                self.tokens[in_training].keep(variants, {"floor": self.floor}, cache, progress)
