@@ -88,9 +88,7 @@ def assert_equal_runs(a: Path, b: Path) -> None:
 
 def largest_difference(a: Path, b: Path) -> float:
     """Largest difference of logged training losses, relative where they are above 1."""
-    first, second = (
-        [line for line in log_of(run) if line["kind"] == "train"] for run in (a, b)
-    )
+    first, second = ([line for line in log_of(run) if line["kind"] == "train"] for run in (a, b))
     assert [line["step"] for line in first] == [line["step"] for line in second]
     return max(
         abs(value - other[name]) / max(1.0, abs(value))

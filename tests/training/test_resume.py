@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import random
+import signal
 import time
 from multiprocessing.synchronize import Event
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from intermask.data.batching import Source
 from intermask.training import checkpoint
+from intermask.training.loop import Progress
 from tiny_training import (
     DROPOUT,
     assert_equal_runs,
@@ -72,44 +74,67 @@ def test_the_seed_matters(data: list[Source], tokenizer_run: Path, tmp_path: Pat
     assert log_of(tmp_path / "run")[0]["loss"] != log_of(tokenizer_run)[0]["loss"]
 
 
-LONG = (*CHANGES, "optimiser.steps=30", "run.save_every=1", "run.validate_every=5")
-SLOWEST_KILL = 0.25
-"""Seconds into the loop: a few steps, some logs, validations and checkpoints."""
+MOST_STEPS = 5
+"""A process that is to be killed does not go further than this, however late the kill comes."""
+SLOWEST_KILL = 0.1
+"""Seconds after the step that a kill waits for: up to a few steps and all that follows them."""
 
 
-def _train(folder: Path, data: list[Source], beginning: Event) -> None:
+def _settings(kills: int) -> tuple[str, ...]:
+    steps = f"optimiser.steps={MOST_STEPS * kills + 2}"
+    return (*CHANGES, steps, "run.save_every=2", "run.validate_every=3")
+
+
+def _train(folder: Path, data: list[Source], kills: int, ready: Event, steps: int | None) -> None:
+    """Train; say when ``steps`` of this process are done, and hold it some time after that."""
+    done = 0
+
+    def watch(progress: Progress | None = None) -> None:
+        nonlocal done
+        if done == steps:
+            ready.set()
+        if done == MOST_STEPS and steps is not None:
+            time.sleep(600)
+        done += 1
+
     resume = (folder / checkpoint.LAST).is_file()
-    train_tokenizer(folder, data, LONG, resume=resume, on_start=beginning.set)
+    train_tokenizer(folder, data, _settings(kills), resume=resume, on_start=watch, on_step=watch)
 
 
-def kill_and_resume(folder: Path, data: list[Source], kills: int) -> int:
-    """Kill a training so often, resume it each time and let it end; how often a kill interrupted.
+def kill_and_resume(folder: Path, data: list[Source], kills: int) -> list[int]:
+    """Kill a training so often, resume it each time, and let it end.
 
-    Every process is forked from a server that has imported everything, so that a start is cheap.
+    Processes are forked from a server that has imported everything, so that a start is cheap.
+
+    Returns:
+        the steps that each process resumed from.
     """
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["tiny_training", "torch.utils.tensorboard", "lightning_fabric"])
-    moments, interrupted = random.Random(0), 0
+    moments, resumed = random.Random(0), []
     for attempt in range(kills + 1):
-        beginning = context.Event()
-        process = context.Process(target=_train, args=(folder, data, beginning))
+        last = folder / checkpoint.LAST
+        resumed.append(checkpoint.load(last)["step"] if last.is_file() else 0)
+        ready = context.Event()
+        steps = moments.randrange(MOST_STEPS) if attempt < kills else None
+        process = context.Process(target=_train, args=(folder, data, kills, ready, steps))
         process.start()
-        assert beginning.wait(120)
-        if attempt < kills:
+        if steps is not None:
+            assert ready.wait(120)
             time.sleep(moments.uniform(0, SLOWEST_KILL))
             process.kill()
         process.join(300)
-        interrupted += process.exitcode == -9
-    assert process.exitcode == 0
-    return interrupted
+        assert process.exitcode == (-signal.SIGKILL if attempt < kills else 0)
+    return resumed
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.heavy)])
 def test_killed_at_random_moments_it_ends_as_if_undisturbed(
     data: list[Source], tmp_path: Path, kills: int
 ) -> None:
-    train_tokenizer(tmp_path / "undisturbed", data, LONG)
-    assert kill_and_resume(tmp_path / "killed", data, kills) == kills
+    train_tokenizer(tmp_path / "undisturbed", data, _settings(kills))
+    resumed = kill_and_resume(tmp_path / "killed", data, kills)
+    assert len(set(resumed)) > kills / 3  # kills that came at different stages of the run
     assert_equal_runs(tmp_path / "undisturbed", tmp_path / "killed")
-    names = {path.name for path in (tmp_path / "killed").iterdir()}
+    names = [path.name for path in (tmp_path / "killed").iterdir()]
     assert not [name for name in names if name.startswith(".")]  # nothing half-written is left

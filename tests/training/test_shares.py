@@ -22,7 +22,13 @@ from intermask.training.token_losses import (
     step_unroll_targets,
     unrolled_count,
 )
-from tiny_training import largest_difference, log_of, tiny_sources, train_tokenizer, train_transformer
+from tiny_training import (
+    largest_difference,
+    log_of,
+    tiny_sources,
+    train_tokenizer,
+    train_transformer,
+)
 
 TESTS = Path(__file__).parents[1]
 NEAR = 1e-5

@@ -1,6 +1,6 @@
 """Run by torchrun: both stages in processes that share every batch (see `test_shares`).
 
-    train_both_stages.py OUTPUT TOKENIZER_RUN DATA=SHARE...
+train_both_stages.py OUTPUT TOKENIZER_RUN DATA=SHARE...
 """
 
 from __future__ import annotations

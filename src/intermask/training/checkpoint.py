@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -110,6 +111,10 @@ def _write(path: Path, state: dict[str, Any]) -> None:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    with zipfile.ZipFile(path) as content:
+        damaged = content.testzip()  # torch itself does not look at check sums
+    if damaged is not None:
+        raise zipfile.BadZipFile(f"the check sum of {damaged} is wrong")
     state = torch.load(path, map_location="cpu", weights_only=True)
     if not isinstance(state, dict):
         raise TypeError(f"it holds {type(state).__name__}, expected a dictionary")
