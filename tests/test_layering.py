@@ -48,7 +48,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "generation": {
         "bundle", "devices", "models", "masking", "text", "representation",
-        "representation_smplx", "motion", "smplx", "training.runs", *FOUNDATION,  # a training run is a model that can be asked
+        "representation_smplx", "motion", "smplx",
+        "training.runs", *FOUNDATION,  # a training run is a model that can be asked
     },
     # The command line sees everything, and nobody sees it.
     "cli": {
@@ -62,6 +63,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 HEAVY = {
     "transformers", "tokenizers", "huggingface_hub", "sentence_transformers", "ftfy", "regex",
     "vtk", "vtkmodules", "imageio_ffmpeg", "PIL", "tensorboard", "scipy", "h5py", "matplotlib",
+    "lightning_fabric",
 }  # fmt: skip
 
 

@@ -290,7 +290,9 @@ class TokenizerTraining:
         _choices(self)
         _positive(self, "window", "window_stride", "max_frames")
         if self.freeze_codes and self.model.architecture != "patch":
-            raise ValueError('freeze_codes needs model.architecture "patch": a grid starts at noise')
+            raise ValueError(
+                'freeze_codes needs model.architecture "patch": a grid starts at noise'
+            )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ rest joints are ``J_regressor @ v_template`` (method, section 2).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,14 @@ TRANSLATION_ROW = 55
 
 BODY_MODEL = "SMPLX_NEUTRAL.npz"
 """The file of the licensed body model, which everybody fetches for themselves."""
+
+BODY_MODEL_PLACES = (
+    BODY_MODEL,
+    f"body_models/smplx/{BODY_MODEL}",
+    f"body_models/{BODY_MODEL}",
+    f"smplx/{BODY_MODEL}",
+)
+"""Where it is looked for in a data folder."""
 
 _ARRAYS = ("J_regressor", "v_template", "kintree_table")
 _WHERE = f"download {BODY_MODEL} from https://smpl-x.is.tue.mpg.de (licence needed)"
@@ -59,6 +68,12 @@ class RestBody:
             tuple(joint for joint, own in enumerate(depth) if own == level)
             for level in range(max(depth) + 1)
         )
+
+
+def find_body_model(folders: Iterable[Path]) -> Path | None:
+    """The first body model in one of several folders, if there is one; see `BODY_MODEL_PLACES`."""
+    places = (folder / place for folder in folders for place in BODY_MODEL_PLACES)
+    return next((path for path in places if path.is_file()), None)
 
 
 def load_rest_body(path: Path) -> RestBody:

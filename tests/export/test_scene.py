@@ -21,6 +21,10 @@ from intermask.export.body import PEOPLE
 from intermask.export.scene import Scene
 from intermask.export.sheet import render_sheet
 from intermask.export.video import render_mp4
+from intermask.generation.smplx_scenes import InterXScenes
+from intermask.representation_smplx import encode
+from people55 import walking_smplx
+from tiny_smplx import rest_body
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +119,12 @@ def test_a_missing_extra_costs_a_sentence(
     with pytest.raises(MissingExtra, match=r'pip install "intermask\[video\]"'):
         render_mp4(walkers, tmp_path / "walk.mp4", view_size=(32, 32))
     assert not list(tmp_path.iterdir())
+
+
+def test_people_with_hands_are_drawn(tmp_path: Path) -> None:
+    motion = InterXScenes(rest_body(), smoothing=0.0).finished(encode(walking_smplx(4)))
+    try:
+        sheet = render_sheet(motion, tmp_path / "hands", frames=2, tile_size=(80, 96))
+    except UserError as error:
+        pytest.skip(str(error))
+    assert sheet.stat().st_size > 3_000

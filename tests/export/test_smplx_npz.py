@@ -1,4 +1,4 @@
-"""Motion files with hands: read back as written, and what the public ``smplx`` package makes of them.
+"""Motion files with hands: read back as written, and read by the public ``smplx`` package.
 
 The comparison with the package is skipped where it is not installed (its licence is its own)::
 

@@ -17,9 +17,11 @@ from intermask.generation.generator import InteractionGenerator
 from intermask.generation.smplx_scenes import InterXScenes, Pose, ease_into_pose
 from intermask.geometry import axis_angle_to_matrix, geodesic_angle
 from intermask.motion import SMPLXMotion
+from intermask.official import import_official
 from intermask.representation_smplx import encode, to_joint_grid
 from intermask.smplx import joint_positions
 from people55 import walking_smplx, write_body_model
+from released_trees import recorded_interx
 from tiny_model import HashedWords, tiny_model
 from tiny_smplx import rest_body, tiny_smplx_model
 from walking import walking_pair
@@ -126,3 +128,14 @@ def test_a_missing_body_costs_a_sentence(tmp_path: Path) -> None:
     for each in (told, found):
         each._encoder = HashedWords()
     assert torch.equal(told([PROMPT], 1.0)[0].positions, found([PROMPT], 1.0)[0].positions)
+
+
+def test_the_authors_inter_x_models_generate(tmp_path: Path) -> None:
+    model = import_official(recorded_interx(tmp_path / "release")).model
+    words = HashedWords()
+    words.width = model.config.text.width  # type: ignore[misc]
+    (motion,) = InteractionGenerator(model, words, body=rest_body())([PROMPT], 3.0)
+    assert isinstance(motion, SMPLXMotion) and motion.frames == 90
+    assert bool(motion.positions.isfinite().all())
+    with pytest.raises(UserError, match=r"motions of 0\.5 to 5 seconds"):
+        InteractionGenerator(model, words, body=rest_body())([PROMPT], 6.0)

@@ -276,7 +276,8 @@ def _too_long(encoder: str | None, text_source: Path | None) -> Callable[[str], 
 
 
 def _print_splits(report: CheckReport) -> None:
-    typer.echo(f"{report.root}: {'two people' if report.people == 2 else 'one person'} a clip")
+    people = "two people" if report.people == 2 else "one person"
+    typer.echo(f"{report.root}: {report.layout}, {people} a clip")
     typer.echo(
         f"  {'split':<6}{'clips':>7}{'usable':>8}{'minutes':>9}{'captions':>10}"
         "   shortest, median, longest"

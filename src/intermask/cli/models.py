@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from intermask.cli.console import print_table, working
 from intermask.errors import UserError
+
+if TYPE_CHECKING:
+    from intermask.motion import Motion
 
 BundleOption = Annotated[
     Path | None, typer.Option("--output", "-o", metavar="BUNDLE", help="The new folder.")
@@ -141,7 +144,7 @@ def _motion(path: Path) -> list[tuple[str, str]]:
     hips = motion.positions[:, :, 0]
     apart = (hips[0] - hips[1]).norm(dim=-1)
     return [
-        ("kind", "motion of two people"),
+        ("kind", f"motion of two people{_hands(motion)}"),
         ("length", f"{motion.seconds:.2f} s, {motion.frames} frames at {motion.fps:g} fps"),
         ("caption", motion.caption or "none"),
         ("model", motion.model or "none"),
@@ -149,6 +152,14 @@ def _motion(path: Path) -> list[tuple[str, str]]:
         ("pelvises apart", f"{float(apart.min()):.2f} to {float(apart.max()):.2f} m"),
         ("lowest joint", f"{100 * float(motion.positions[..., 1].min()):.1f} cm"),
     ]
+
+
+def _hands(motion: Motion) -> str:
+    from intermask.motion import SMPLXMotion
+
+    if not isinstance(motion, SMPLXMotion):
+        return ""
+    return f" with hands (SMPL-X, {motion.skeleton.joint_count} joints)"
 
 
 def _installation() -> list[tuple[str, str]]:

@@ -7,13 +7,8 @@ knowing) name the clip.
 from __future__ import annotations
 
 import logging
-import re
-import statistics
-import unicodedata
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +17,18 @@ from torch import Tensor
 
 from intermask import geometry, representation
 from intermask.conventions import MIN_FRAMES
+from intermask.data.findings import (
+    BoneDrift,
+    CheckReport,
+    Finding,
+    SplitFacts,
+    caption_findings,
+    count_findings,
+    has_many_words,
+    list_findings,
+)
+from intermask.data.interx import is_interx
+from intermask.data.interx_check import check_interx
 from intermask.data.layout import SPLITS, Clip, InterHumanFolder
 from intermask.errors import UserError
 from intermask.motion import FPS
@@ -31,79 +38,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_FRAMES = 300
 """Longer clips are cropped at random (method, section 1)."""
-LONG_CAPTION_WORDS = 75
-"""A caption with more words and marks than this is over CLIP's 77 tokens for certain."""
 BONE_DRIFT = 0.05
 """Deviation of a bone's length over its mean, over a clip, from which bones stretch visibly."""
-
-_WORD = re.compile(r"\w+|[^\w\s]")
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing about one clip (or file)."""
-
-    kind: str
-    clip: str
-    detail: str
-    is_problem: bool
-
-
-@dataclass(frozen=True)
-class SplitFacts:
-    """Counts of one split; lengths in frames of its readable clips."""
-
-    name: str
-    listed: int
-    """Names on the list, ignored ones left out."""
-    usable: int
-    captions: int
-    frames: tuple[int, ...]
-
-    @property
-    def seconds(self) -> float:
-        """Seconds of all readable clips."""
-        return sum(self.frames) / FPS
-
-    @property
-    def lengths(self) -> tuple[float, float, float]:
-        """Shortest, median and longest clip in seconds; zeros if there is none."""
-        if not self.frames:
-            return (0.0, 0.0, 0.0)
-        low, high = min(self.frames), max(self.frames)
-        return (low / FPS, statistics.median(self.frames) / FPS, high / FPS)
-
-
-@dataclass(frozen=True)
-class BoneDrift:
-    """How much one bone's length varies within clips, as deviation over mean."""
-
-    bone: str
-    mean: float
-    worst: float
-    worst_clip: str
-
-
-@dataclass(frozen=True)
-class CheckReport:
-    """All that `check_dataset` found."""
-
-    root: Path
-    people: int
-    splits: tuple[SplitFacts, ...]
-    bones: tuple[BoneDrift, ...]
-    """Bones by their worst clip, the worst bone first."""
-    findings: tuple[Finding, ...]
-
-    @property
-    def problems(self) -> tuple[Finding, ...]:
-        """What training would skip or refuse."""
-        return tuple(each for each in self.findings if each.is_problem)
-
-    @property
-    def notes(self) -> tuple[Finding, ...]:
-        """What is fine but worth knowing."""
-        return tuple(each for each in self.findings if not each.is_problem)
 
 
 @dataclass
@@ -138,7 +74,7 @@ def check_dataset(
     is_too_long: Callable[[str], bool] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> CheckReport:
-    """Read every clip of every split of a folder in InterHuman's layout.
+    """Read every clip of every split of a folder in InterHuman's or Inter-X's layout.
 
     Args:
         root: the dataset folder.
@@ -149,10 +85,13 @@ def check_dataset(
     Raises:
         FileNotFoundError: not a dataset folder, or none of its splits has a list.
     """
+    too_long = is_too_long or has_many_words
+    if is_interx(Path(root)):
+        return check_interx(root, too_long, progress)
     folder = InterHumanFolder(root)
-    too_long = is_too_long or (lambda caption: len(_WORD.findall(caption)) > LONG_CAPTION_WORDS)
     names = _split_names(folder)
-    findings = list(_list_findings(folder, names))
+    there = {path.stem for path in (folder.motions / "person1").glob("*.npy")}
+    findings = list(list_findings(folder.root / "split", names, there, set(folder.ignored())))
     bones = _Bones()
     counts: dict[str, int] = {}
     splits = []
@@ -172,16 +111,8 @@ def check_dataset(
             if progress is not None:
                 progress(done, total)
         splits.append(SplitFacts(split, len(members), usable, captions, tuple(frames)))
-    findings += _count_findings(counts)
+    findings += count_findings(counts)
     return CheckReport(folder.root, folder.people, tuple(splits), bones.facts(), tuple(findings))
-
-
-def _count_findings(counts: dict[str, int]) -> Iterator[Finding]:
-    """Clips with fewer captions than most have."""
-    usual = statistics.mode(counts.values()) if counts else 0
-    for name, count in counts.items():
-        if 0 < count < usual:
-            yield Finding("few captions", name, f"{count}; most clips have {usual}", False)
 
 
 def _split_names(folder: InterHumanFolder) -> dict[str, tuple[str, ...]]:
@@ -200,35 +131,13 @@ def _look_at(
     except UserError as error:
         kind = "NaN" if "NaN" in str(error) else "corrupt file"
         return None, [Finding(kind, name, str(error), True)]
-    findings = [*_motion_findings(folder, clip), *_caption_findings(folder, clip, too_long)]
+    findings = list(_motion_findings(folder, clip))
+    if folder.people == 2 or clip.captions:  # single-person data has none
+        path = folder.root / "annots" / f"{clip.name}.txt"
+        findings += caption_findings(path, clip.name, clip.captions, too_long)
     if not clip.loaded.shape[1]:
         return None, findings
     return clip, findings + _drift_findings(name, _bone_drift(clip))
-
-
-def _list_findings(
-    folder: InterHumanFolder, names: dict[str, tuple[str, ...]]
-) -> Iterator[Finding]:
-    """What the lists of clips say, compared with each other and with the files."""
-    for split in ("train", "val"):
-        if not names.get(split):
-            yield Finding("empty split", split, f"split/{split}.txt names no clip", True)
-    for path in sorted((folder.root / "split").glob("*.txt")):
-        yield from _text_file_findings(path, path.stem)
-    for split, members in names.items():
-        for name, count in Counter(members).items():
-            if count > 1:
-                yield Finding("listed twice", name, f"{count} times in {split}.txt", True)
-    for first, second in combinations(names, 2):
-        for name in sorted(set(names[first]) & set(names[second])):
-            yield Finding("split overlap", name, f"in {first}.txt and {second}.txt", True)
-    there = {path.stem for path in (folder.motions / "person1").glob("*.npy")}
-    ignored = set(folder.ignored())
-    for name in sorted(ignored - there):
-        yield Finding("ignored, not there", name, "the ignore list names it", False)
-    listed = {name for members in names.values() for name in members}
-    for name in sorted(there - listed - ignored):
-        yield Finding("in no split", name, "training will not see it", False)
 
 
 def _motion_findings(folder: InterHumanFolder, clip: Clip) -> Iterator[Finding]:
@@ -251,51 +160,6 @@ def _motion_findings(folder: InterHumanFolder, clip: Clip) -> Iterator[Finding]:
             detail = f"person {person + 1} starts lying on a side; the spine tells where they face"
             logger.info("%s: %s", clip.name, detail)
             yield Finding("facing fallback", clip.name, detail, False)
-
-
-def _caption_findings(
-    folder: InterHumanFolder, clip: Clip, too_long: Callable[[str], bool]
-) -> Iterator[Finding]:
-    path = folder.root / "annots" / f"{clip.name}.txt"
-    if folder.people == 1 and not clip.captions:
-        return  # single-person data has none
-    if not path.is_file():
-        yield Finding("no captions", clip.name, f"{path.name} is missing", True)
-    elif not clip.captions:
-        yield Finding("empty captions", clip.name, f"{path.name} has no text", True)
-    else:
-        yield from _text_file_findings(path, clip.name)
-    for number, caption in enumerate(clip.captions, start=1):
-        odd = sorted({each for each in caption if _is_odd(each)})
-        if odd:
-            detail = f"caption {number} holds {', '.join(map(_character, odd))}"
-            yield Finding("odd characters", clip.name, detail, False)
-        if too_long(caption):
-            detail = f"caption {number} is cut: {caption[:40]}..."
-            yield Finding("long caption", clip.name, detail, False)
-
-
-def _text_file_findings(path: Path, name: str) -> Iterator[Finding]:
-    """How a list or a file of captions is written; all of it is read all the same."""
-    raw = path.read_bytes()
-    if b"\r" in raw:
-        yield Finding("Windows line ends", name, f"{path.name} is read all the same", False)
-    try:
-        raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        detail = f"{path.name} is not UTF-8 (byte {error.start}); read as Windows-1252"
-        yield Finding("odd characters", name, detail, False)
-
-
-def _is_odd(character: str) -> bool:
-    """Neither plain English text nor a letter of another language: marks that only look alike."""
-    if character.isascii():
-        return not character.isprintable()
-    return not character.isalpha() or unicodedata.normalize("NFKC", character) != character
-
-
-def _character(character: str) -> str:
-    return f"U+{ord(character):04X} {unicodedata.name(character, 'control').lower()}"
 
 
 def _bone_drift(clip: Clip) -> Tensor:

@@ -116,6 +116,8 @@ class InterXFolder:
         path = self.motion_file(split)
         try:
             return tuple(self._open(split))
+        except FileNotFoundError:
+            raise
         except (OSError, RuntimeError) as error:
             raise _unreadable(path, error) from error
 

@@ -2,8 +2,9 @@
 
 Units are centimetres (what animation programs assume), y up, the motion's own frame rate. The rest
 pose is a T-pose that faces +z with left along +x, and each person keeps their own bone lengths.
-Joints have SMPL's names (SMPL-X's, where the motion has hands); all have three rotation channels, in the order Z X Y, and the pelvis has
-its position as well. The first joint is the pelvis, at no offset.
+Joints have SMPL's names (SMPL-X's, where the motion has hands); all have three rotation channels,
+in the order Z X Y, and the pelvis has its position as well. The first joint is the pelvis, at no
+offset.
 """
 
 from __future__ import annotations

@@ -22,16 +22,14 @@ from intermask.data.placement import Crop, placed_features
 from intermask.errors import UserError
 from intermask.representation import Normaliser, fit_normaliser
 from intermask.skeleton import SMPL22
-from intermask.smplx import BODY_MODEL, RestBody, joint_positions, load_rest_body
-from intermask.training.losses import interhuman_terms, interx_terms
-
-BODY_MODEL_PLACES = (
+from intermask.smplx import (
     BODY_MODEL,
-    f"body_models/smplx/{BODY_MODEL}",
-    f"body_models/{BODY_MODEL}",
-    f"smplx/{BODY_MODEL}",
+    RestBody,
+    find_body_model,
+    joint_positions,
+    load_rest_body,
 )
-"""Where the body model is looked for in a data folder."""
+from intermask.training.losses import interhuman_terms, interx_terms
 
 
 class Representation(Protocol):
@@ -217,12 +215,11 @@ def check_same_dataset(config: TokenizerConfig, sources: Sequence[SourceClips]) 
 def _body_model(training: TokenizerTraining, sources: Sequence[SourceClips]) -> Path:
     if training.body_model:
         return Path(training.body_model)
-    places = [each.source.root / place for each in sources for place in BODY_MODEL_PLACES]
-    found = [path for path in places if path.is_file()]
-    if not found:
+    found = find_body_model(each.source.root for each in sources)
+    if found is None:
         raise FileNotFoundError(
             f"the losses of Inter-X need the rest joints of SMPL-X: put {BODY_MODEL} into "
             f"{sources[0].source.root}, or say where it is (--set body_model=FILE). It is free "
             "for research at https://smpl-x.is.tue.mpg.de"
         )
-    return found[0]
+    return found

@@ -1,0 +1,74 @@
+"""Inter-X through commands alone: check, train both stages, generate with hands, draw."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from intermask import Motion
+from intermask.cli import app
+from intermask.motion import SMPLXMotion
+from people55 import write_body_model, write_interx
+
+TINY = (
+    "optimiser.steps=2", "optimiser.batch_size=2", "optimiser.warmup_steps=1",
+    "model.width=16", "model.codebook_size=32",
+)  # fmt: skip
+TINY_TOKENIZER = (*TINY, "window=32", "model.residual_depth=1")
+TINY_TRANSFORMER = (
+    *TINY, "model.code_dim=16", "model.layers=1", "model.heads=2", "model.feedforward=32",
+    "model.condition_width=384", "text.encoder=minilm", "text.width=384", "text.head_layers=1",
+    "text.head_heads=4", "text.head_feedforward=64", "sampling.steps=3",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_interx(tmp_path_factory.mktemp("data") / "interx")
+
+
+@pytest.fixture(scope="module")
+def runs(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both stages, trained by the commands for two steps."""
+    out = tmp_path_factory.mktemp("runs")
+    base = ("--data", folder, "--preset", "paper-interx", "--device", "cpu")
+    for stage, settings, more in (
+        ("tokenizer", TINY_TOKENIZER, ()),
+        ("transformer", TINY_TRANSFORMER, ("--tokenizer", out / "tokenizer")),
+    ):
+        changes = [part for setting in settings for part in ("--set", setting)]
+        command = ("train", stage, "-o", out / stage, *base, *more, *changes)
+        result = CliRunner().invoke(app, [str(each) for each in command])
+        assert result.exit_code == 0, result.output
+    return out
+
+
+def test_check(run: Any, folder: Path) -> None:
+    result = run("data", "check", folder)
+    assert result.exit_code == 1  # the test split of this folder repeats a clip of another one
+    assert "Inter-X's layout, two people a clip" in result.stdout
+    assert "problem: split overlap (1)" in result.stdout
+
+
+def test_generate(run: Any, fails: Any, runs: Path, tmp_path: Path) -> None:
+    base = (
+        "generate", "Two people shake hands.", "--seconds", 1, "--model", runs / "transformer",
+        "--device", "cpu", "-o", tmp_path / "shake",
+    )  # fmt: skip
+    assert "--smplx FILE" in fails(*base)
+    assert "no SMPL-X body model at" in fails(*base, "--smplx", tmp_path / "nothing.npz")
+    body = write_body_model(tmp_path / "models")
+    result = run(*base, "--smplx", body, "--formats", "npz,bvh")
+    assert result.exit_code == 0, result.output
+    made = Motion.load(tmp_path / "shake.npz")
+    assert isinstance(made, SMPLXMotion) and made.frames == 30
+    info = run("info", tmp_path / "shake.npz").stdout
+    assert "with hands (SMPL-X, 55 joints)" in info
+    again = run(
+        "react", tmp_path / "shake.npz", "They bow.", "--model", runs / "transformer",
+        "--smplx", body, "-o", tmp_path / "reply", "--formats", "npz", "--device", "cpu",
+    )  # fmt: skip
+    assert again.exit_code == 0, again.output
