@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from intermask.data.batching import Source
 from intermask.errors import MissingExtra, UserError
 from intermask.masking import corrupt, mask_id
 from intermask.presets import load_preset
-from intermask.training.engine import start_engine
+from intermask.training.engine import Engine, start_engine
 from intermask.training.shares import Share, fractions
 from intermask.training.token_losses import (
     masked_cross_entropy,
@@ -184,3 +185,36 @@ def test_without_the_engine_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "lightning_fabric", None)
     with pytest.raises(MissingExtra, match=r'pip install "intermask\[train\]"'):
         start_engine(load_preset("tokenizer", "debug").run, "cpu")
+
+
+def test_a_run_goes_on_with_other_parts(data: list[Source], whole: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    train_tokenizer(run, data, stop_after=3)
+    train_tokenizer(run, data, ["run.accumulate=2"], resume=True)
+    assert largest_difference(whole / "tokenizer", run) < NEAR
+
+
+class OneOfTwo:
+    """What the engine asks of lightning-fabric, in a process that the other one's words reach."""
+
+    device, world_size = torch.device("cpu"), 2
+
+    def __init__(self, rank: int, said: object = None) -> None:
+        self.global_rank, self.is_global_zero, self.said = rank, rank == 0, said
+
+    def broadcast(self, value: object) -> object:
+        self.said = value if self.is_global_zero else self.said
+        return self.said
+
+
+def test_what_the_first_process_cannot_do_stops_all() -> None:
+    def fail() -> None:
+        raise OSError("the disk is gone")
+
+    first = OneOfTwo(0)
+    with pytest.raises(OSError, match="the disk is gone"):
+        Engine(cast("Any", first)).by_first(fail)
+    with pytest.raises(UserError, match="the first process stopped: the disk is gone"):
+        Engine(cast("Any", OneOfTwo(1, first.said))).by_first(fail)
+    assert Engine(cast("Any", first)).by_first(lambda: 7) == 7
+    assert Engine(cast("Any", OneOfTwo(1, first.said))).by_first(fail) == 7

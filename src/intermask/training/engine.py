@@ -84,20 +84,24 @@ class Engine:
         """What an action gives that the first process does for all of them.
 
         Raises:
-            UserError: in all processes, if the action raised one: none waits for another forever.
+            UserError: in the other processes, if the action raised anything: none of them waits
+                for the first one forever.
         """
         if self.processes == 1:
             return action()
-        outcome: Value | UserError | None = None
+        outcome: tuple[Value | None, str] = None, ""
+        failure: Exception | None = None
         if self.is_first:
             try:
-                outcome = action()
-            except UserError as error:
-                outcome = error
-        outcome = self._fabric.broadcast(outcome)
-        if isinstance(outcome, UserError):
-            raise outcome
-        return cast("Value", outcome)
+                outcome = action(), ""
+            except Exception as error:  # it is raised again below
+                failure, outcome = error, (None, str(error) or type(error).__name__)
+        value, reason = self._fabric.broadcast(outcome)
+        if failure is not None:
+            raise failure
+        if reason:
+            raise UserError(f"the first process stopped: {reason}")
+        return cast("Value", value)
 
     @torch.no_grad()
     def share_weights(self, model: nn.Module) -> None:

@@ -17,6 +17,7 @@ import json
 import statistics
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -327,12 +328,20 @@ def _check_free(folder: Path) -> None:
         read_run(folder)  # a bundle has a file of that name, too
 
 
+def _learned(training: Any) -> Any:
+    """A configuration without the settings that only say how a machine shares out the work.
+
+    A run may go on with others of these, on another machine.
+    """
+    return replace(training, run=replace(training.run, devices=1, accumulate=1, compile=False))
+
+
 def _check_unchanged(
     folder: Path, stage: StageName, training: Any, data: Sequence[Source]
 ) -> None:
     content = _read_run_of(folder, stage)
     before: Any = from_dict(_CONFIGURATIONS[stage], content["training"])
-    if before != training:
+    if _learned(before) != _learned(training):
         raise UserError(
             f"{folder} was trained with other settings than those given; resume with the same "
             "ones, or start a new run"
