@@ -38,10 +38,14 @@ def test_linked_files_are_there(page: Path) -> None:
     assert not [link for link in links if not (page.parent / link).exists()]
 
 
-def test_every_finding_is_explained() -> None:
-    """Kinds of findings that `data check` prints for InterHuman's layout stand in its page."""
+@pytest.mark.parametrize(
+    ("dataset", "modules"),
+    [("interhuman", ("check", "findings")), ("inter-x", ("interx_check",))],
+)
+def test_every_finding_is_explained(dataset: str, modules: tuple[str, ...]) -> None:
+    """Kinds of findings that `data check` prints for a layout stand in its page."""
     folder = ROOT / "src" / "intermask" / "data"
-    code = "".join((folder / f"{name}.py").read_text("utf-8") for name in ("check", "findings"))
+    code = "".join((folder / f"{name}.py").read_text("utf-8") for name in modules)
     kinds = set(re.findall(r'Finding\(\s*"([^"]+)"', code))
-    page = (ROOT / "docs" / "datasets" / "interhuman.md").read_text("utf-8")
+    page = (ROOT / "docs" / "datasets" / f"{dataset}.md").read_text("utf-8")
     assert kinds and not {kind for kind in kinds if kind not in page}

@@ -60,7 +60,8 @@ PresetOption = Annotated[
     str | None,
     typer.Option(
         "--preset",
-        help="debug, small or paper-interhuman. Default: small; a resumed run's own settings.",
+        help="debug, small, paper-interhuman or paper-interx.  Default: small; a resumed run's own "
+        "settings.",
     ),
 ]
 SetOption = Annotated[
