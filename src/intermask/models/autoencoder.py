@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from intermask.config import GraphScope, TokenizerConfig
 from intermask.models import patches, root_frame
+from intermask.models.dropout import Dropout
 from intermask.models.patches import PatchDecoder, PatchEncoder
 from intermask.models.quantizer import EMACodebook, Noise
 from intermask.models.root_frame import RootFrame
@@ -211,9 +213,7 @@ class JointGraph(nn.Module):
         adjacency = torch.zeros(SMPL22.joint_count, SMPL22.joint_count)
         for parent, child in SMPL22.bones:
             adjacency[parent, child] = adjacency[child, parent] = 1.0
-        self.register_buffer(
-            "mixing", adjacency / adjacency.sum(1, keepdim=True), persistent=False
-        )
+        self.register_buffer("mixing", adjacency / adjacency.sum(1, keepdim=True), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, t, j, c) to (b, t, j, c')."""
@@ -250,7 +250,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.spread = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)
         self.mix = nn.Conv2d(width, width, 1)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, c, h, w) to the same shape."""
@@ -314,12 +314,15 @@ class Encoder(nn.Module):
 class UpsamplingStage(nn.Sequential):
     """Residual blocks, nearest-neighbour upsampling and a 3x3 convolution, in this order."""
 
+    def __init__(self, config: TokenizerConfig, factors: tuple[float, float]) -> None:
+        convolution = nn.Conv2d(config.width, config.width, 3, padding=1)
+        super().__init__(residual_net(config), nn.Upsample(scale_factor=factors), convolution)
+        self.factors = factors
+
     def forward(self, x: Tensor) -> Tensor:
         """(b, c, h, w) to (b, c, h * rows, w * columns)."""
-        blocks, upsample, convolution = self
-        return convolve_upsampled(
-            blocks(x), convolution.weight, convolution.bias, upsample.scale_factor
-        )
+        convolution = cast("nn.Conv2d", self[2])
+        return convolve_upsampled(self[0](x), convolution.weight, convolution.bias, self.factors)
 
 
 class Decoder(nn.Module):
@@ -330,12 +333,7 @@ class Decoder(nn.Module):
         width, channels = config.width, grid_channels(config)
         self.enter = nn.Conv2d(width, width, 3, padding=1)
         self.stages = nn.ModuleList(
-            UpsamplingStage(
-                residual_net(config),
-                nn.Upsample(scale_factor=factors, mode="nearest"),
-                nn.Conv2d(width, width, 3, padding=1),
-            )
-            for factors in config.upsampling
+            UpsamplingStage(config, factors) for factors in config.upsampling
         )
         self.joint_identity = joint_identity(config)
         self.widen = nn.Conv2d(width, width, 3, padding=1)

@@ -12,6 +12,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from intermask.config import TextConfig
+from intermask.models.dropout import Dropout
 from intermask.models.transformer import Attention, FeedForward
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class TextLayer(nn.Module):
         self.attention_norm = nn.LayerNorm(config.width)
         self.feedforward = FeedForward(config.width, config.head_feedforward, config.head_dropout)
         self.feedforward_norm = nn.LayerNorm(config.width)
-        self.dropout = nn.Dropout(config.head_dropout)
+        self.dropout = Dropout(config.head_dropout)
 
     def forward(self, features: Tensor, visible: Tensor | None) -> Tensor:
         """Features (b, l, w), visible keys (b, 1, 1, l) or None -> (b, l, w)."""

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from intermask.config import TransformerConfig
 from intermask.masking import padding_id, separator_id
+from intermask.models.dropout import Dropout
 
 PEOPLE = 2
 # Of the layer norms that the text modulates (DiT's value, which the released weights were trained
@@ -43,7 +44,7 @@ class Attention(nn.Module):
         self.width = width
         self.heads = heads
         self.projection = nn.Linear(width, 3 * width)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.output = nn.Linear(width, width)
 
     def forward(
@@ -97,7 +98,7 @@ class FeedForward(nn.Module):
     def __init__(self, width: int, hidden: int, dropout: float) -> None:
         super().__init__()
         self.expand = nn.Linear(width, hidden)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.contract = nn.Linear(hidden, width)
 
     def forward(self, stream: Tensor) -> Tensor:
