@@ -1,8 +1,9 @@
 """From clips to training batches, as pure functions of (seed, step).
 
 A batch depends on nothing but the seed and the number of its step, so that a resumed run sees
-exactly what an undisturbed one would have seen, without any state to save. Items are drawn with
-replacement; folders are drawn by their share first.
+exactly what an undisturbed one would have seen, without any state to save. Folders take turns by
+their shares, each in its own epochs (`intermask.data.epochs`); how an item is augmented is a
+function of (seed, epoch, item).
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from intermask.conventions import MIN_FRAMES, FloorRule
 from intermask.data.augment import mirror_caption
 from intermask.data.cache import Progress
 from intermask.data.cached_clips import ReadClip, cached_reader
+from intermask.data.epochs import EpochOrder, Turn
 from intermask.data.interx import InterXFolder, is_interx
 from intermask.data.layout import Clip, InterHumanFolder
 from intermask.data.placement import Crop
@@ -33,6 +35,10 @@ logger = logging.getLogger(__name__)
 
 MOST_NAMED = 10
 """Clips that were left out of a split and are named one by one; of others the number is told."""
+
+
+STEPS_SORTED = 4
+"""Steps of the transformer whose clips are sorted by length together."""
 
 
 class ClipEncoder(Protocol):
@@ -155,16 +161,14 @@ def step_generator(seed: int, step: int, purpose: str) -> np.random.Generator:
     return np.random.default_rng((seed, step, *purpose.encode()))
 
 
+def augmentation_generator(seed: int, turn: Turn) -> np.random.Generator:
+    """Generator that decides how one item of one epoch is seen."""
+    return np.random.default_rng((seed, turn.epoch, turn.source, turn.item, *b"augmentation"))
+
+
 def torch_generator(rng: np.random.Generator) -> torch.Generator:
     """A torch generator seeded from a numpy one."""
     return torch.Generator().manual_seed(int(rng.integers(2**62)))
-
-
-def _draw_source(
-    sources: Sequence[SourceClips], rng: np.random.Generator, count: int
-) -> list[int]:
-    shares = np.array([each.source.share for each in sources], dtype=float)
-    return [int(i) for i in rng.choice(len(sources), size=count, p=shares / shares.sum())]
 
 
 def canonical_people(
@@ -196,56 +200,48 @@ class WindowSampler:
     windows: WindowEncoder
     mirror: bool
 
+    seed: int
+
     def __post_init__(self) -> None:
-        if not any(self._starts(clip) for each in self.sources for clip in each.clips):
+        if not any(self._items):
             raise UserError(
                 f"no clip has the {self.window + 1} frames that a window of {self.window} needs"
             )
 
-    def _starts(self, clip: Clip) -> list[int]:
-        return list(range(0, clip.loaded.shape[1] - self.window, self.stride))
-
-    def index(self) -> list[list[tuple[int, int]]]:
+    @cached_property
+    def _items(self) -> list[list[tuple[int, int]]]:
         """For each source its (clip, window start) pairs."""
         return [
-            [(c, start) for c, clip in enumerate(each.clips) for start in self._starts(clip)]
+            [
+                (number, start)
+                for number, clip in enumerate(each.clips)
+                for start in range(0, clip.loaded.shape[1] - self.window, self.stride)
+            ]
             for each in self.sources
         ]
 
-    def draw(
-        self,
-        index: list[list[tuple[int, int]]],
-        rng: np.random.Generator,
-        count: int,
-        part: slice = slice(None),
-    ) -> Tensor:
-        """Unnormalised features (count, window, f), or a part of them.
+    @cached_property
+    def _order(self) -> EpochOrder:
+        shares = tuple(each.source.share for each in self.sources)
+        return EpochOrder(tuple(map(len, self._items)), shares, self.seed)
 
-        What is drawn does not depend on which part is asked for.
-        """
-        crops = [self._crop(index, which, rng) for which in _draw_source(self.sources, rng, count)]
-        return self.windows(crops[part])
+    def draw(self, step: int, count: int, part: slice = slice(None)) -> Tensor:
+        """Unnormalised features (count, window, f) of a step's batch, or a part of them."""
+        turns = self._order.between(step * count, (step + 1) * count)
+        return self.windows([self._crop(turn) for turn in turns[part]])
 
-    def _crop(
-        self, index: list[list[tuple[int, int]]], which: int, rng: np.random.Generator
-    ) -> Crop:
-        clip, start = index[which][rng.integers(len(index[which]))]
+    def _crop(self, turn: Turn) -> Crop:
+        rng = augmentation_generator(self.seed, turn)
+        clip, start = self._items[turn.source][turn.item]
         stop = start + self.window + 1
         earliest = max(0, stop - 1 - self.max_frames)
         # Half of the crops start as early as they may: inference meets whole clips.
         anchor = earliest if rng.random() < 0.5 else int(rng.integers(earliest, start + 1))
         mirror = self.mirror and bool(rng.random() < 0.5)
-        swap = bool(rng.random() < 0.5)
-        people = self.sources[which].people
-        person, reference = int(rng.integers(people)), int(swap and people == 2)
+        people = self.sources[turn.source].people
+        reference, person = (int(rng.integers(people)) for _ in range(2))
         return Crop(
-            self.sources[which].clips[clip],
-            person ^ reference,  # the people are exchanged before one of them is taken
-            reference,
-            anchor,
-            start,
-            stop,
-            mirror,
+            self.sources[turn.source].clips[clip], person, reference, anchor, start, stop, mirror
         )
 
 
@@ -270,36 +266,40 @@ class InteractionSampler:
     """Frames a token column; lengths are multiples of it."""
     encode: ClipEncoder
     mirror: bool
+    seed: int
 
     def frames(self, source: int, clip: int) -> int:
         """Usable frames of a clip: without the last, at most `max_frames`, a multiple of stride."""
         frames = self.sources[source].clips[clip].loaded.shape[1] - 1
         return min(frames, self.max_frames) // self.stride * self.stride
 
-    def draw(self, rng: np.random.Generator, count: int) -> list[tuple[Variant, str]]:
-        """Variants and captions of one batch; clips of similar length come together.
+    @cached_property
+    def _order(self) -> EpochOrder:
+        sizes = tuple(len(each.clips) for each in self.sources)
+        return EpochOrder(sizes, tuple(each.source.share for each in self.sources), self.seed)
 
-        Four times as many candidates are drawn and sorted by length, and one quarter of them is
-        taken, so that little of a batch is padding while all clips stay equally likely.
+    def draw(self, step: int, count: int) -> list[tuple[Variant, str]]:
+        """Variants and captions of a step's batch; clips of similar length come together.
+
+        The clips of four steps are sorted by length and shared out among these steps, so that
+        little of a batch is padding while every clip has its turn once an epoch.
         """
-        candidates = []
-        for which in _draw_source(self.sources, rng, 4 * count):
-            clip = int(rng.integers(len(self.sources[which].clips)))
-            candidates.append((self.frames(which, clip), which, clip))
-        candidates.sort(key=lambda item: item[0])
-        quarter = int(rng.integers(4)) * count
-        return [
-            self._variant(which, clip, rng)
-            for _, which, clip in candidates[quarter : quarter + count]
-        ]
+        block, place = divmod(step, STEPS_SORTED)
+        size = STEPS_SORTED * count
+        turns = self._order.between(block * size, (block + 1) * size)
+        turns.sort(key=lambda turn: self.frames(turn.source, turn.item))
+        shuffled = step_generator(self.seed, block, "lengths").permutation(STEPS_SORTED)
+        begin = int(shuffled[place]) * count
+        return [self._variant(turn) for turn in turns[begin : begin + count]]
 
-    def _variant(self, which: int, clip: int, rng: np.random.Generator) -> tuple[Variant, str]:
-        spare = self.sources[which].clips[clip].loaded.shape[1] - 1 - self.max_frames
+    def _variant(self, turn: Turn) -> tuple[Variant, str]:
+        rng = augmentation_generator(self.seed, turn)
+        clip = self.sources[turn.source].clips[turn.item]
+        spare = clip.loaded.shape[1] - 1 - self.max_frames
         start = int(rng.integers(spare + 1)) if spare > 0 else 0
         mirror = self.mirror and bool(rng.random() < 0.5)
-        captions = self.sources[which].clips[clip].captions
-        caption = captions[rng.integers(len(captions))]
-        variant = Variant(which, clip, start, mirror, swap=bool(rng.random() < 0.5))
+        caption = clip.captions[rng.integers(len(clip.captions))]
+        variant = Variant(turn.source, turn.item, start, mirror, swap=bool(rng.random() < 0.5))
         return variant, mirror_caption(caption) if mirror else caption
 
     def fixed_variants(self) -> list[Variant]:

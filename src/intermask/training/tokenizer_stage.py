@@ -84,11 +84,11 @@ class TokenizerStage:
             training.max_frames,
             self.representation.windows,
             training.mirror,
+            training.run.seed,
         )
-        self.index = self.sampler.index()
         if fresh and training.model.position_frame == "root":
             rng = step_generator(training.run.seed, 0, "statistics")
-            windows = self.sampler.draw(self.index, rng, STATISTICS_WINDOWS).to(device)
+            windows = self.sampler.draw(0, STATISTICS_WINDOWS).to(device)
             grids = self.representation.to_grid(self.normaliser.normalise(windows))
             self.model.fit_start(grids, torch_generator(rng))
         self.validation = [_spread(each, VALIDATION_CLIPS) for each in validation]
@@ -108,8 +108,7 @@ class TokenizerStage:
         """The windows of a step that belong to a share."""
         size = self.training.optimiser.batch_size
         part = share.of(size)
-        rng = step_generator(self.training.run.seed, step, "windows")
-        features = self.sampler.draw(self.index, rng, size, part).to(self.device)
+        features = self.sampler.draw(step, size, part).to(self.device)
         seeds = step_generator(self.training.run.seed, step, "codes").integers(2**62, size=size)
         noise = [torch.Generator(self.device).manual_seed(int(seed)) for seed in seeds[part]]
         entries = {

@@ -119,6 +119,7 @@ class TransformerStage:
                 tokenizer.stride,
                 self.representation.encode,
                 mirror,
+                training.run.seed,
             )
             for clips, mirror in ((train, training.mirror), (validation, False))
         )
@@ -143,8 +144,7 @@ class TransformerStage:
         config = self.training
         size, codes = config.optimiser.batch_size, config.model.codebook_size
         part = share.of(size)
-        rng = step_generator(config.run.seed, step, "interactions")
-        batch = self.batch(self.train, self.train.draw(rng, size), part)
+        batch = self.batch(self.train, self.train.draw(step, size), part)
         generator = torch_generator(step_generator(config.run.seed, step, "masks"))
         corruption = corrupt(batch.tokens, batch.valid, generator, config.masking, codes)
         keep = torch.rand(2, size, 1, generator=generator) >= config.masking.condition_dropout
