@@ -84,7 +84,7 @@ def test_continuous_integration_sets_up_and_tests_as_written_here() -> None:
     for command in (*(part for part in set_up if part.startswith("pip ")), "pytest"):
         assert command in done, f"README says {command!r}, .ci/run does {done}"
     assert "pip install --no-deps -c constraints.txt clip-anytorch smplx" in done
-    assert "pip install --no-deps -c constraints.txt clip-anytorch" in shell_lines()
+    assert "pip install --no-deps -c constraints.txt clip-anytorch smplx" in shell_lines()
 
 
 def test_linked_files_are_there() -> None:

@@ -128,17 +128,13 @@ class InterXRepresentation:
         return representation_smplx.encode_pair(loaded, mirror=mirror, swap=swap)
 
     def windows(self, crops: Sequence[Crop], /) -> Tensor:
-        """Each from its own frames alone: nothing is placed."""
-        people = [
-            self.encode(
-                crop.clip.loaded[:, crop.start : crop.stop],
-                mirror=crop.mirror,
-                swap=crop.reference == 1,
-            )
-            for crop in crops
+        """Each from its own frames of its own person alone: nothing is placed."""
+        people = [crop.clip.loaded[crop.person, crop.start : crop.stop] for crop in crops]
+        seen = [
+            representation_smplx.mirror_loaded(person) if crop.mirror else person
+            for person, crop in zip(people, crops, strict=True)
         ]
-        rows = zip(people, crops, strict=True)
-        return torch.stack([both[crop.person ^ crop.reference] for both, crop in rows])
+        return representation_smplx.encode(torch.stack(seen))
 
     def fit_normaliser(self, clips: Iterable[Tensor]) -> Normaliser:
         """Statistics that change nothing."""
