@@ -25,7 +25,8 @@ EXTRAS = {
     "clip": ("transformers", "ftfy"),
     "video": ("vtkmodules", "imageio_ffmpeg", "PIL"),
     "interx": ("h5py",),
-    "train": ("tensorboard",),
+    "train": ("lightning_fabric", "tensorboard"),
+    "plot": ("matplotlib",),
 }
 
 
