@@ -116,9 +116,7 @@ def read_split(
             skipped.append(str(error))
             continue
         if clip.loaded.shape[1] <= MIN_FRAMES:
-            skipped.append(
-                f"{name} has {clip.loaded.shape[1]} frames; {MIN_FRAMES + 1} are needed"
-            )
+            skipped.append(f"{name} has {clip.loaded.shape[1]} frames; {MIN_FRAMES + 1} are needed")
         else:
             clips.append(clip)
     if not clips:
@@ -137,9 +135,7 @@ def with_captions(clips: SourceClips) -> SourceClips:
         UserError: there is none, or these are single people.
     """
     if clips.people != 2:
-        raise UserError(
-            f"{clips.source.root} holds single people; the transformer needs pairs"
-        )
+        raise UserError(f"{clips.source.root} holds single people; the transformer needs pairs")
     told = [clip for clip in clips.clips if clip.captions]
     silent = [f"{clip.name} has no caption" for clip in clips.clips if not clip.captions]
     if not told:
@@ -151,9 +147,11 @@ def with_captions(clips: SourceClips) -> SourceClips:
 def _tell_skipped(source: Source, part: str, skipped: Sequence[str]) -> None:
     if not skipped:
         return
-    more = len(skipped) - MOST_NAMED
-    named = "; ".join(skipped[:MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
-    logger.warning("%s, %s: %d clips are left out: %s", source.root, part, len(skipped), named)
+    lines = list(skipped[:MOST_NAMED])
+    if len(skipped) > MOST_NAMED:
+        lines.append(f"and {len(skipped) - MOST_NAMED} more (intermask data check {source.root})")
+    named = "".join(f"\n  {line}" for line in lines)
+    logger.warning("%s, %s, left out: %d%s", source.root, part, len(skipped), named)
 
 
 def step_generator(seed: int, step: int, purpose: str) -> np.random.Generator:
