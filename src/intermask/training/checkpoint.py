@@ -152,8 +152,11 @@ def _how_to_go_on(folder: Path) -> str:
 
 def _instead_of(path: Path) -> str:
     """What to do without a damaged checkpoint, if another one is whole."""
-    other = path.with_name(PREVIOUS if path.name == LAST else LAST)
-    step = _step_of(other) if other != path else None
+    others = {LAST: PREVIOUS, BEST: LAST}
+    if path.name not in others:
+        return ""
+    other = path.with_name(others[path.name])
+    step = _step_of(other)
     if step is None:
         return ""
     if path.name == LAST:

@@ -103,12 +103,11 @@ class Engine:
             raise UserError(f"the first process stopped: {reason}")
         return cast("Value", value)
 
-    @torch.no_grad()
     def share_weights(self, model: nn.Module) -> None:
         """Let all processes start from the first one's weights, to the bit."""
         if self.processes > 1:
-            for tensor in model.state_dict().values():
-                tensor.copy_(self._fabric.broadcast(tensor.clone()))
+            weights = {name: tensor.cpu() for name, tensor in model.state_dict().items()}
+            model.load_state_dict(self._fabric.broadcast(weights))
 
 
 def start_engine(config: RunConfig, device: str = "auto") -> Engine:
