@@ -12,6 +12,7 @@ from torch import Tensor
 
 from intermask.data.batching import Source, read_split
 from intermask.errors import UserError
+from intermask.presets import load_preset
 from intermask.representation import (
     decode_positions,
     fit_normaliser,
@@ -22,8 +23,9 @@ from intermask.skeleton import SMPL22
 from intermask.training import checkpoint
 from intermask.training.losses import bone_lengths
 from intermask.training.representations import InterHumanRepresentation
+from intermask.training.runs import prepare_transformer
 from intermask.training.tokenizer_stage import reconstruction_error
-from tiny_training import log_of, tiny_sources, train_tokenizer, train_transformer
+from tiny_training import CPU, log_of, tiny_sources, train_tokenizer, train_transformer
 
 
 @pytest.fixture(scope="module")
@@ -130,3 +132,15 @@ def test_the_averaged_copy_is_what_is_judged_and_kept(data: list[Source], tmp_pa
     name = next(iter(best["model"]))
     assert torch.equal(best["model"][name], last["average"][name])
     assert not torch.equal(best["model"][name], last["model"][name])
+
+
+def test_validation_does_not_depend_on_the_size_of_batches(
+    data: list[Source], tokenizer_run: Path, tmp_path: Path
+) -> None:
+    validations = []
+    for size in (1, 4):
+        run = tmp_path / str(size)
+        training = load_preset("transformer", "debug", [f"optimiser.batch_size={size}"])
+        stage = prepare_transformer(run, training, data, tokenizer_run, CPU, resume=False)
+        validations.append(stage.validate(stage.model))
+    assert validations[0] == pytest.approx(validations[1], abs=1e-5)

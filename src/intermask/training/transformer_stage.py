@@ -203,9 +203,7 @@ class TransformerStage:
             batch = self.batch(self.validation, chosen[begin : begin + size])
             condition = model.text_head(self.text(batch.captions))
             for row, ratio in enumerate(VALIDATION_RATIOS):
-                generator = torch.Generator().manual_seed(1000 * begin + row)
-                hidden = torch.rand(batch.tokens.shape, generator=generator) < ratio
-                hidden &= batch.valid[:, None, None, :]
+                hidden = self._hidden_in_validation(batch, begin, row, ratio)
                 inputs = batch.tokens.masked_fill(hidden, unknown).to(self.device)
                 targets = batch.tokens.masked_fill(~hidden, unknown).to(self.device)
                 logits = model.transformer(inputs, condition, batch.valid.to(self.device))
@@ -222,6 +220,18 @@ class TransformerStage:
             "accuracy": float(means[:, 1].mean()),
             **metrics,
         }
+
+    def _hidden_in_validation(
+        self, batch: TokenBatch, first: int, row: int, ratio: float
+    ) -> Tensor:
+        """What (b, p, s, n) is hidden of the clips from ``first`` on: always the same of each clip,
+        whatever else is in its batch."""
+        hidden = torch.zeros_like(batch.tokens, dtype=torch.bool)
+        for place, columns in enumerate(batch.valid.sum(1).tolist()):
+            generator = torch.Generator().manual_seed(1000 * row + first + place)
+            own = hidden[place, ..., :columns]
+            own.copy_(torch.rand(own.shape, generator=generator) < ratio)
+        return hidden
 
     def _validation_items(self) -> list[tuple[Variant, str]]:
         """Held-out clips, evenly spread, each whole and with its first caption."""
