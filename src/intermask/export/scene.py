@@ -26,7 +26,7 @@ from intermask.export.floor import BACKGROUND, LIGHT, Shadow, floor_actor
 from intermask.export.mannequin import build_mannequin
 from intermask.export.opengl import load_vtk, off_screen_window
 from intermask.kinematics import bone_offsets, global_rotations
-from intermask.motion import Motion
+from intermask.motion import Motion, SMPLXMotion
 
 Array = NDArray[np.float64]
 Image = NDArray[np.uint8]
@@ -106,6 +106,7 @@ class Scene:
         """Height of the floor to draw: under the soles, which lie below the joints.
 
         Only where the soles are within a few centimetres of y = 0; people in the air stay there.
+        People with hands stand where their data has them, which may be below.
         """
         frames = np.linspace(0, self._motion.frames - 1, min(24, self._motion.frames)).astype(int)
         lowest = []
@@ -115,7 +116,8 @@ class Scene:
                 for person, body in enumerate(self._bodies)
             ]
             lowest.append(min(points[:, 1].min() for points in soles))
-        return float(np.clip(np.quantile(lowest, 0.2), -0.06, 0.03))
+        deepest = -np.inf if isinstance(self._motion, SMPLXMotion) else -0.06
+        return float(np.clip(np.quantile(lowest, 0.2), deepest, 0.03))
 
     def _shadow_span(self) -> float:
         """Side of the square around the pair that holds all its shadows; small is fast."""
