@@ -16,6 +16,7 @@ import torch
 from intermask.data.batching import Source
 from intermask.errors import UserError
 from intermask.training import checkpoint
+from intermask.training.loop import Progress
 from intermask.training.run_log import RunLog
 from tiny_training import assert_equal_runs, tiny_sources, train_tokenizer
 
@@ -156,3 +157,18 @@ def test_what_a_killed_run_left_half_written_is_removed(tmp_path: Path) -> None:
         (tmp_path / name).touch()
     checkpoint.remove_leftovers(tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {"last.pt", ".hidden", "notes.pt"}
+
+
+def test_where_a_best_checkpoint_is_there_is_one_to_go_on_from(
+    data: list[Source], tmp_path: Path
+) -> None:
+    """However seldom checkpoints are saved, a run that is killed can be resumed."""
+    run, seldom = tmp_path / "run", ("run.save_every=100", "run.validate_every=2")
+    found = []
+
+    def look(progress: Progress) -> None:
+        names = {path.name for path in run.glob("*.pt")}
+        found.append((progress.step, sorted(names)))
+
+    train_tokenizer(run, data, seldom, on_step=look)
+    assert found[1:4] == [(2, []), (3, ["best.pt", "last.pt"]), (4, ["best.pt", "last.pt"])]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
@@ -143,28 +143,18 @@ def fit(
             it was and is named. Also: a setting that does not fit the stage or the processes.
     """
     engine = engine or start_engine(run_config, str(device))
-    _check_metric(stage)
-    Share(0, engine.processes * run_config.accumulate).of(optimiser_config.batch_size)
-    state = TrainingState(stage.model, optimiser_config)
-    if resume:
-        state.restore(checkpoint.load(folder / checkpoint.LAST))
-    engine.share_weights(stage.model)
-    if run_config.compile:
-        for network in stage.networks():
-            network.compile()
+    state = _start(stage, optimiser_config, run_config, engine, folder if resume else None)
     steps = optimiser_config.steps
     last = min(steps, stop_after or steps)
-    validation: Metrics = {}
     if engine.is_first:
         checkpoint.remove_leftovers(folder)
     with (
         checkpoint.naming_the_last_good(folder),
         RunLog(folder, state.step, writes=engine.is_first) as log,
     ):
+        keeper = _Keeper(stage, state, engine, folder, log, on_validation, saved=resume)
         if validate_first and state.step == 0:
-            validation = _validate(stage, state, engine, folder)
-            log.write("validation", 0, validation)
-            on_validation(0, validation)
+            keeper.validate()
         while state.step < last:
             started = time.perf_counter()
             numbers = train_step(
@@ -178,13 +168,70 @@ def fit(
                 log.write("train", state.step, numbers | {"seconds_per_step": seconds})
             on_step(Progress(state.step, steps, numbers, seconds))
             if state.step % run_config.validate_every == 0 or state.step == steps:
-                validation = _validate(stage, state, engine, folder)
-                log.write("validation", state.step, validation)
-                on_validation(state.step, validation)
+                keeper.validate()
             if state.step % run_config.save_every == 0 or state.step == last:
-                engine.by_first(lambda: checkpoint.save_last(folder, state.snapshot()))
+                keeper.save()
     best = math.inf if state.best is None else state.best
-    return FitResult(state.step, best, validation)
+    return FitResult(state.step, best, keeper.validation)
+
+
+@dataclass
+class _Keeper:
+    """Judges the weights of a run and keeps them, the best and the last; all processes call it."""
+
+    stage: Stage[Any]
+    state: TrainingState
+    engine: Engine
+    folder: Path
+    log: RunLog
+    on_validation: Callable[[int, Metrics], None]
+    saved: bool
+    """Whether there is a checkpoint to go on from."""
+    validation: Metrics = field(default_factory=dict)
+    """The numbers of the last validation."""
+
+    def validate(self) -> None:
+        """Measure the weights, and keep them if they are the best so far."""
+        state, metric = self.state, self.stage.best_metric
+        metrics = self.engine.by_first(lambda: self.stage.validate(state.judged))
+        state.model.train()
+        if _as_good(metrics[metric], state.best, metric):
+            state.best = metrics[metric]
+            kept = {"step": state.step, "model": state.judged.state_dict(), "metrics": metrics}
+            self.engine.by_first(lambda: checkpoint.save(self.folder / checkpoint.BEST, kept))
+        self.validation = metrics
+        self.log.write("validation", state.step, metrics)
+        self.on_validation(state.step, metrics)
+        if not self.saved:  # from a best checkpoint alone nobody can go on
+            self.save()
+
+    def save(self) -> None:
+        """Keep everything that the run needs to go on."""
+        self.engine.by_first(lambda: checkpoint.save_last(self.folder, self.state.snapshot()))
+        self.saved = True
+
+
+def _start(
+    stage: Stage[Any],
+    optimiser_config: OptimiserConfig,
+    run_config: RunConfig,
+    engine: Engine,
+    resumed: Path | None,
+) -> TrainingState:
+    """What all processes start from: the stage as it is, or the last checkpoint of a run."""
+    if stage.best_metric not in stage.metrics:
+        raise UserError(
+            f"run.best_metric is {stage.best_metric!r}; choose one of {', '.join(stage.metrics)}"
+        )
+    Share(0, engine.processes * run_config.accumulate).of(optimiser_config.batch_size)
+    state = TrainingState(stage.model, optimiser_config)
+    if resumed is not None:
+        state.restore(checkpoint.load(resumed / checkpoint.LAST))
+    engine.share_weights(stage.model)
+    if run_config.compile:
+        for network in stage.networks():
+            network.compile()
+    return state
 
 
 def train_step(
@@ -247,29 +294,10 @@ def _floats(numbers: Mapping[str, Tensor]) -> dict[str, float]:
     return dict(zip(numbers, stacked.tolist(), strict=True))
 
 
-def _validate(stage: Stage[Any], state: TrainingState, engine: Engine, folder: Path) -> Metrics:
-    """Numbers of the weights as they are; the best weights so far are kept."""
-    metrics = engine.by_first(lambda: stage.validate(state.judged))
-    state.model.train()
-    value = metrics[stage.best_metric]
-    if _as_good(value, state.best, stage.best_metric):
-        state.best = value
-        kept = {"step": state.step, "model": state.judged.state_dict(), "metrics": dict(metrics)}
-        engine.by_first(lambda: checkpoint.save(folder / checkpoint.BEST, kept))
-    return metrics
-
-
 def _as_good(value: float, best: float | None, metric: str) -> bool:
     if best is None or math.isnan(best):
         return True
     return value >= best if higher_is_better(metric) else value <= best
-
-
-def _check_metric(stage: Stage[Any]) -> None:
-    if stage.best_metric not in stage.metrics:
-        raise UserError(
-            f"run.best_metric is {stage.best_metric!r}; choose one of {', '.join(stage.metrics)}"
-        )
 
 
 def _check_finite(loss: float, step: int, folder: Path) -> None:

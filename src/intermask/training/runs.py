@@ -318,10 +318,16 @@ def _data_facts(data: Sequence[Source]) -> list[dict[str, Any]]:
 def _check_free(folder: Path) -> None:
     """A run that never saved a checkpoint may be started again in its place."""
     check_can_write(folder / CONFIG)
-    if any((folder / name).exists() for name in (checkpoint.LAST, checkpoint.BEST)):
+    if (folder / checkpoint.LAST).exists():
         raise UserError(
             f"{folder} holds a training run already; go on with --resume or choose a new folder"
         )
+    for name in (checkpoint.PREVIOUS, checkpoint.BEST):
+        if (folder / name).exists():
+            raise UserError(
+                f"{folder} holds a {name}, but no {checkpoint.LAST} to go on from; choose a new "
+                "folder, or remove this one"
+            )
     if folder.is_dir() and any(folder.iterdir()):
         if not (folder / CONFIG).is_file():
             raise UserError(f"{folder} holds other files; choose a new folder for the run")
