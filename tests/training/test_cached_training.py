@@ -15,6 +15,7 @@ from intermask.presets import load_preset
 from intermask.text.minilm import MiniLMTextEncoder
 from intermask.training.loop import fit
 from intermask.training.runs import prepare_tokenizer, prepare_transformer
+from people55 import write_interx
 from tiny import write_tiny_dataset
 from walking import walking_pair
 
@@ -71,6 +72,18 @@ def test_clips_come_back_exactly(data: list[Source], tmp_path: Path) -> None:
             assert (one.name, one.captions) == (other.name, other.captions)
             assert torch.equal(one.loaded, other.loaded)
             assert torch.equal(one.frame_facts, other.frame_facts)
+
+
+def test_clips_of_inter_x_come_back_exactly(tmp_path: Path) -> None:
+    pytest.importorskip("h5py")
+    source = Source(write_interx(tmp_path / "interx"))
+    plain = read_split(source, "train")
+    for _ in range(2):
+        kept = read_split(source, "train", tmp_path / "cache")
+        assert kept.dataset == "interx"
+        for one, other in zip(plain.clips, kept.clips, strict=True):
+            assert (one.name, one.captions) == (other.name, other.captions)
+            assert torch.equal(one.loaded, other.loaded)
 
 
 def test_a_changed_clip_is_read_anew(tmp_path: Path) -> None:
