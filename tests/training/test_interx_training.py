@@ -10,14 +10,17 @@ import numpy as np
 import pytest
 import torch
 
-from golden_files import FOLDER
+from golden_files import FOLDER, largest_error
 from intermask.config import TokenizerConfig, TransformerTraining
 from intermask.data.batching import Source
 from intermask.data.interx import InterXFolder
+from intermask.data.layout import Clip
+from intermask.data.placement import Crop
 from intermask.errors import UserError
 from intermask.presets import load_preset
 from intermask.training import checkpoint
 from intermask.training.loop import fit
+from intermask.training.representations import InterXRepresentation
 from intermask.training.runs import load_model, prepare_tokenizer, prepare_transformer
 from people55 import (
     line_of,
@@ -118,6 +121,23 @@ def test_every_term_counts(tokenizer: Path) -> None:
         assert losses[term] > 0, term
     assert losses["bone"] < 1e-5  # kinematics keep bones as they are
     assert validation["local_mpjpe_mm"] > 0 and np.isfinite(validation["mpjpe_mm"])
+
+
+def test_windows_are_parts_of_clips() -> None:
+    """Nothing is placed: a window is what its frames are in the clip, mirrored or not."""
+    clip = Clip("walk", walking_smplx(60), ())
+    crops = [
+        Crop(clip, person, reference, 0, start, start + 33, mirror)
+        for person, reference, start, mirror in (
+            (0, 0, 0, False),
+            (1, 0, 20, True),
+            (1, 1, 5, False),
+        )
+    ]
+    windows = InterXRepresentation().windows(crops)
+    for window, crop in zip(windows, crops, strict=True):
+        whole = InterXRepresentation().encode(clip.loaded, mirror=crop.mirror)
+        assert largest_error(window, whole[crop.person, crop.start : crop.stop - 1]) < 1e-6
 
 
 def test_a_tokenizer_learns(data: list[Source], tmp_path: Path) -> None:
