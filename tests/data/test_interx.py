@@ -153,13 +153,9 @@ def test_ignored_clips_are_left_out(folder: Path) -> None:
     assert FIRST not in data.names("train")
 
 
-def test_cached_clips_are_the_same(folder: Path, tmp_path: Path) -> None:
-    plain = read_split(Source(folder), "train")
-    for _ in range(2):  # made, then found
-        kept = read_split(Source(folder), "train", tmp_path / "cache")
-        for one, other in zip(plain.clips, kept.clips, strict=True):
-            assert one.name == other.name and one.captions == other.captions
-            assert torch.equal(one.loaded, other.loaded)
+def test_a_changed_motion_file_is_read_anew(folder: Path, tmp_path: Path) -> None:
+    first = read_split(Source(folder), "train", tmp_path / "cache")
+    assert first.clips[0].loaded.shape[1] == 52
     store(folder, FIRST, np.zeros((40, 56, 6), np.float32))
     changed = read_split(Source(folder), "train", tmp_path / "cache")
     assert changed.clips[0].loaded.shape == (2, 40, 56, 3)
