@@ -250,19 +250,27 @@ def make_stage(
             write_synthetic_body(body)
             chosen = replace(training, body_model=str(body))
             normaliser = training_statistics(clips, chosen)
-            return TokenizerStage(chosen, clips, clips, normaliser, device)
-    generator = torch.Generator().manual_seed(training.run.seed)
+            stage = TokenizerStage(chosen, clips, clips, normaliser, device, fresh=False)
+        if training.freeze_codes:  # in training they come from clustering, which takes minutes
+            _randomise_codes(stage.model)
+        return stage
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.run.seed)
         autoencoder = MotionAutoencoder(alone.model)
-    codes = autoencoder.codebook.codebook
-    codes.copy_(torch.randn(codes.shape, generator=generator))
-    autoencoder.codebook.initialised.fill_(True)
+    _randomise_codes(autoencoder)
     normaliser = training_statistics(clips, replace(alone, max_frames=training.max_frames))
     encoder = SyntheticText.of(training.text)
     return TransformerStage(
         training, autoencoder, normaliser, alone.floor, encoder, clips, clips, device
     )
+
+
+@torch.no_grad()
+def _randomise_codes(autoencoder: MotionAutoencoder) -> None:
+    codebook = autoencoder.codebook
+    generator = torch.Generator().manual_seed(0)
+    codebook.codebook.copy_(torch.randn(codebook.codebook.shape, generator=generator))
+    codebook.initialised.fill_(True)
 
 
 class SyntheticText(FrozenTextEncoder):
