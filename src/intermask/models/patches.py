@@ -98,8 +98,10 @@ class PatchDecoder(nn.Module):
 
     def start_silent(self) -> None:
         """Let the corrections begin at nothing."""
-        for layer in (self.correct, *(block.mix for block in self.blocks)):
-            nn.init.zeros_(layer.weight)
+        nn.init.zeros_(self.correct.weight)
+        for module in self.blocks:
+            if isinstance(module, TimeBlock):
+                nn.init.zeros_(module.mix.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, c, s, n) to (b, d, j, t)."""
