@@ -6,6 +6,7 @@ check: lint types tests
 
 lint:
 	ruff check
+	ruff format --check
 
 types:
 	mypy

@@ -120,18 +120,14 @@ def test_a_run_is_not_written_over(fails: Any, runs: Path, bundle: Path, dataset
     assert "holds other files" in fails(*base, dataset)
 
 
-def test_a_run_is_resumed_as_it_was(
-    fails: Any, runs: Path, dataset: Path, tmp_path: Path
-) -> None:
+def test_a_run_is_resumed_as_it_was(fails: Any, runs: Path, dataset: Path, tmp_path: Path) -> None:
     base = ("train", "tokenizer", "--data", dataset, "--resume", "-o", runs / "tokenizer")
     assert "other settings" in fails(*base, "--set", "optimiser.learning_rate=1")
     assert "was trained on walks" in fails(*base, "--share", 2)
     assert "is a transformer run" in fails(*base[:-1], runs / "transformer")
 
 
-def test_a_corrupt_checkpoint_is_named(
-    run: Any, fails: Any, dataset: Path, tmp_path: Path
-) -> None:
+def test_a_corrupt_checkpoint_is_named(run: Any, fails: Any, dataset: Path, tmp_path: Path) -> None:
     base = ("train", "tokenizer", "--data", dataset, "-o", tmp_path / "run")
     run(*base, *DEBUG, "--stop-after", 3)
     last = tmp_path / "run" / "last.pt"

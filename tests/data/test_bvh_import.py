@@ -241,9 +241,7 @@ def test_flips_are_found_and_bridged(tmp_path: Path) -> None:
     spoiled[0, 80:84] = spoiled[0, 80:84] @ yaw_matrix(torch.tensor(1.5))
     flipped = Motion(motion.positions, motion.rotations, spoiled, fps=60.0)
     offsets = torch.tensor(np.array(MEAN_ADULT_OFFSETS), dtype=torch.float32)
-    positions = forward_kinematics(
-        offsets, motion.positions[:, :, 0], spoiled, motion.rotations
-    )
+    positions = forward_kinematics(offsets, motion.positions[:, :, 0], spoiled, motion.rotations)
     flipped = Motion(positions, motion.rotations, spoiled, fps=60.0)
     assert faulty_frames(positions[0].double().numpy(), spoiled[0].double().numpy(), 60.0).any()
     good = import_bvh_pair(*write_pair(tmp_path, motion), unit_scale=0.01)

@@ -183,9 +183,7 @@ def import_grapplemap(
     )
 
 
-@import_app.command(
-    "single", epilog=examples("intermask data import single clips/ -o data/single")
-)
+@import_app.command("single", epilog=examples("intermask data import single clips/ -o data/single"))
 def import_single(
     folder: Annotated[
         Path,
@@ -227,9 +225,7 @@ def check(
     from intermask.data.check import check_dataset
 
     with progress_bar("reading clips") as update:
-        report = check_dataset(
-            folder, is_too_long=_too_long(encoder, text_source), progress=update
-        )
+        report = check_dataset(folder, is_too_long=_too_long(encoder, text_source), progress=update)
     _print_splits(report)
     _print_bones(report)
     _print_findings("note", report.notes, limit)

@@ -421,9 +421,7 @@ def _faults_at_30(take: ImportedPair) -> list[int]:
     return sorted(frames)
 
 
-def _take_report(
-    pair: BvhPair, take: ImportedPair, moved: Retargeted, clips: int
-) -> TakeReport:
+def _take_report(pair: BvhPair, take: ImportedPair, moved: Retargeted, clips: int) -> TakeReport:
     first, second = take.faults
     return TakeReport(
         name=pair.name,

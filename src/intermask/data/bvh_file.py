@@ -172,8 +172,11 @@ def _parse_motion(reader: _Reader, width: int) -> tuple[Array, float]:
     if frame_time <= 0 or count < 1:
         raise reader.fail("at least one frame and a positive frame time")
     start = reader.at
-    rows = [(number, line) for number, line in enumerate(reader.lines[start:], start + 1) if
-            line.strip()]
+    rows = [
+        (number, line)
+        for number, line in enumerate(reader.lines[start:], start + 1)
+        if line.strip()
+    ]
     try:
         values = np.array(" ".join(line for _, line in rows).split(), dtype=np.float64)
     except ValueError:

@@ -173,8 +173,9 @@ def _match_spine(file: BvhFile, found: dict[str, str]) -> None:
         joint = file.parents[joint]
     if joint != stop or len(chain) < 2:
         return
-    picks = (chain[0], chain[1]) if len(chain) == 2 else (chain[0], chain[len(chain) // 2],
-                                                          chain[-1])
+    picks = (
+        (chain[0], chain[1]) if len(chain) == 2 else (chain[0], chain[len(chain) // 2], chain[-1])
+    )
     for joint_name, name in zip(_SPINE, picks, strict=False):
         found[joint_name] = name
 
@@ -183,8 +184,10 @@ def load_mapping(source: str | Path) -> JointMapping:
     """Read a mapping from a JSON file, or a built-in one by name (``cmu_daz``)."""
     path = Path(source)
     if path.suffix == "" and str(source) in built_in_mappings():
-        text = resources.files("intermask.data").joinpath(f"mappings/{source}.json").read_text(
-            encoding="utf-8"
+        text = (
+            resources.files("intermask.data")
+            .joinpath(f"mappings/{source}.json")
+            .read_text(encoding="utf-8")
         )
     elif path.is_file():
         text = path.read_text(encoding="utf-8")

@@ -86,6 +86,5 @@ def _splits(names: Sequence[str], validation: Sequence[str], test: Sequence[str]
     if not validation and not test and len(names) >= 3:
         validation, test = names[-2:-1], names[-1:]
     return {
-        name: "val" if name in validation else "test" if name in test else "train"
-        for name in names
+        name: "val" if name in validation else "test" if name in test else "train" for name in names
     }

@@ -104,9 +104,7 @@ def bridge_positions(positions: Array, runs: list[tuple[int, int]]) -> Array:
     return result
 
 
-def _bridges(
-    runs: list[tuple[int, int]], count: int
-) -> list[tuple[int, int, int, int, Array]]:
+def _bridges(runs: list[tuple[int, int]], count: int) -> list[tuple[int, int, int, int, Array]]:
     """(first, last, frame before, frame after, weights) of each run that has a good neighbour."""
     bridges = []
     for first, last in runs:

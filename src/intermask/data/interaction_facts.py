@@ -273,9 +273,7 @@ def _arrangement(signals: TakeSignals, span: slice) -> Arrangement:
         "second behind": float(((first < -0.5) & (second > 0.5)).mean()),
         "first behind": float(((first > 0.5) & (second < -0.5)).mean()),
         "back to back": float(((first < -0.5) & (second < -0.5)).mean()),
-        "side by side": float(
-            ((abs(first) < 0.6) & (abs(second) < 0.6) & (together > 0.6)).mean()
-        ),
+        "side by side": float(((abs(first) < 0.6) & (abs(second) < 0.6) & (together > 0.6)).mean()),
     }
     best = max(found, key=lambda name: found[name])
     return best if found[best] >= 0.55 else ""

@@ -24,6 +24,7 @@ from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22, SMPLX55, Skeleton
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 
+
 @dataclass(frozen=True)
 class Mannequin:
     """A body surface of n points and m triangles, bound to j joints: 22, or 55 with hands."""

@@ -342,9 +342,7 @@ def _learned(training: Any) -> Any:
     return replace(training, run=replace(training.run, devices=1, accumulate=1, compile=False))
 
 
-def _check_unchanged(
-    folder: Path, stage: StageName, training: Any, data: Sequence[Source]
-) -> None:
+def _check_unchanged(folder: Path, stage: StageName, training: Any, data: Sequence[Source]) -> None:
     content = _read_run_of(folder, stage)
     before: Any = from_dict(_CONFIGURATIONS[stage], content["training"])
     if _learned(before) != _learned(training):

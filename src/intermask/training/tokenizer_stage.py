@@ -230,9 +230,7 @@ def reconstruction_error(
     return {key: value / frames for key, value in sums.items()}
 
 
-def training_statistics(
-    sources: Sequence[SourceClips], training: TokenizerTraining
-) -> Normaliser:
+def training_statistics(sources: Sequence[SourceClips], training: TokenizerTraining) -> Normaliser:
     """Normaliser of all training clips and, if mirrored in training, of their mirror images."""
     check_same_dataset(training.model, sources)
     representation = representation_of(training.model, training.floor)
