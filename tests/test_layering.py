@@ -51,10 +51,14 @@ MAY_IMPORT: dict[str, set[str]] = {
         "representation_smplx", "motion", "smplx",
         "training.runs", *FOUNDATION,  # a training run is a model that can be asked
     },
+    "evaluation": {
+        "bundle", "data", "devices", "generation", "masking", "models", "motion",
+        "representation", "representation_smplx", "smplx", "text", "training", *FOUNDATION,
+    },
     # The command line sees everything, and nobody sees it.
     "cli": {
-        "bundle", "data", "devices", "export", "generation", "models", "motion", "official",
-        "presets", "representation", "text", "training", *FOUNDATION,
+        "bundle", "data", "devices", "evaluation", "export", "generation", "models", "motion",
+        "official", "presets", "representation", "text", "training", *FOUNDATION,
     },
     "__main__": {"cli"},
 }  # fmt: skip
