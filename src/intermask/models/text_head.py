@@ -12,31 +12,10 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from intermask.config import TextConfig
-from intermask.models.dropout import Dropout
-from intermask.models.transformer import Attention, FeedForward
+from intermask.models.encoder_layer import EncoderLayer
 
 if TYPE_CHECKING:
     from intermask.text.features import TextFeatures
-
-
-class TextLayer(nn.Module):
-    """A transformer encoder layer with its norms behind the residuals ("post-norm") and a GELU."""
-
-    def __init__(self, config: TextConfig) -> None:
-        super().__init__()
-        self.attention = Attention(config.width, config.head_heads, config.head_dropout)
-        self.attention_norm = nn.LayerNorm(config.width)
-        self.feedforward = FeedForward(config.width, config.head_feedforward, config.head_dropout)
-        self.feedforward_norm = nn.LayerNorm(config.width)
-        self.dropout = Dropout(config.head_dropout)
-
-    def forward(self, features: Tensor, visible: Tensor | None) -> Tensor:
-        """Features (b, l, w), visible keys (b, 1, 1, l) or None -> (b, l, w)."""
-        attended = self.attention(features, visible=visible)
-        features = self.attention_norm(features + self.dropout(attended))
-        changed = self.feedforward(features)
-        output: Tensor = self.feedforward_norm(features + self.dropout(changed))
-        return output
 
 
 class TextHead(nn.Module):
@@ -49,7 +28,12 @@ class TextHead(nn.Module):
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
-        self.layers = nn.ModuleList([TextLayer(config) for _ in range(config.head_layers)])
+        self.layers = nn.ModuleList(
+            EncoderLayer(
+                config.width, config.head_heads, config.head_feedforward, config.head_dropout
+            )
+            for _ in range(config.head_layers)
+        )
         self.norm = nn.LayerNorm(config.width)
 
     def forward(self, text: TextFeatures) -> Tensor:

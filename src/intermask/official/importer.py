@@ -99,9 +99,9 @@ def import_official(
         ) from error
     parts = model.parts()
     names = tokenizer_renaming(dataset == "interhuman")
-    _load(parts["tokenizer"], first, names, _codebook_state(first))
+    load_weights(parts["tokenizer"], first, names, _codebook_state(first))
     _check_frequencies(second, model.config.transformer.width)
-    loaded = _load(parts["transformer"], second, transformer_renaming())
+    loaded = load_weights(parts["transformer"], second, transformer_renaming())
     checksums = {
         "tokenizer": weights_checksum(first.weights),
         "transformer": weights_checksum(second.weights),
@@ -177,12 +177,15 @@ def _codebook_state(run: Run) -> dict[str, Tensor]:
     }
 
 
-def _load(
+def load_weights(
     module: nn.Module, run: Run, names: Renaming, extra: Mapping[str, Tensor] | None = None
 ) -> dict[str, Tensor]:
     """Load the weights of a run and ``extra`` ones, so that every entry fits.
 
     Returns the run's weights by our names. In messages they have their released names.
+
+    Raises:
+        UserError: a weight is missing, unknown, without a layer or of another size.
     """
     expected = module.state_dict()
     loaded: dict[str, Tensor] = {}

@@ -150,13 +150,18 @@ _BLOCK_ATTENTIONS: tuple[Pair, ...] = (
     ("local_inter_attn.interaction_attention", "person.cross_attention"),
 )
 _TEXT_LAYER: Pair = ("clipTrans.layers.{i}", "text_head.layers.{i}")
-_TEXT_LINEARS: tuple[Pair, ...] = (
+_ENCODER_LINEARS: tuple[Pair, ...] = (
     ("linear1", "feedforward.expand"),
     ("linear2", "feedforward.contract"),
     ("norm1", "attention_norm"),
     ("norm2", "feedforward_norm"),
 )
-_TEXT_ATTENTIONS: tuple[Pair, ...] = (("self_attn", "attention"),)
+
+
+def encoder_layer(inside: Pair) -> Iterator[Pair]:
+    """Names in a transformer encoder layer, which are PyTorch's."""
+    yield from _linears(_ENCODER_LINEARS, inside)
+    yield from _attentions((("self_attn", "attention"),), inside)
 
 
 def _linears(pairs: Iterable[Pair], inside: Pair | None = None) -> Iterator[Pair]:
@@ -178,8 +183,7 @@ def transformer_renaming() -> Renaming:
         *_linears(_LINEARS),
         *_linears(_BLOCK_LINEARS, _BLOCK),
         *_attentions(_BLOCK_ATTENTIONS, _BLOCK),
-        *_linears(_TEXT_LINEARS, _TEXT_LAYER),
-        *_attentions(_TEXT_ATTENTIONS, _TEXT_LAYER),
+        *encoder_layer(_TEXT_LAYER),
     )
     return Renaming("transformer", pairs, derived=[POSITION_FREQUENCIES])
 

@@ -126,6 +126,8 @@ class Run:
     """One training run of the authors: its options and the checkpoint with the best FID."""
 
     folder: Path
+    checkpoint: Path
+    """The file with the weights."""
     options: Options
     weights: dict[str, Tensor]
     """By released name, as stored; the file may still be mapped."""
@@ -133,11 +135,6 @@ class Run:
     """Names of weights that were left out since they belong to the frozen text tower."""
     training_state: dict[str, Any]
     """Other entries of the checkpoint; numbers are kept, tensors are not."""
-
-    @property
-    def checkpoint(self) -> Path:
-        """The file with the weights."""
-        return self.folder / CHECKPOINT
 
     def sizes(self, name: str) -> tuple[int, int]:
         """Rows and columns of one weight.
@@ -179,22 +176,19 @@ def read_run(folder: Path, entries: tuple[str, ...], frozen: str | None = None) 
             )
     options = Options.read(folder / OPTIONS)
     path = folder / CHECKPOINT
-    content = _load(path)
+    content = read_checkpoint(path)
     present = [entry for entry in entries if entry in content]
     if not present:
         raise UserError(
             f"{path} holds {_listed(content)}, but not {' or '.join(map(repr, entries))}"
         )
     weights, others = content.pop(present[0]), content
-    for key, value in others.items():
-        if not str(key).startswith(_TRAINING_STATE) and _holds_tensors(value):
-            raise UserError(
-                f"{path} holds weights in an unknown entry {key!r} beside {present[0]!r}"
-            )
-    _check_weights(weights, present[0], path)
+    check_nothing_is_left(others, present[0], path)
+    check_weights(weights, present[0], path)
     left = tuple(name for name in weights if frozen and name.startswith(frozen))
     return Run(
         folder=folder,
+        checkpoint=path,
         options=options,
         weights={name: value for name, value in weights.items() if name not in left},
         frozen=left,
@@ -273,7 +267,12 @@ def read_statistics(path: Path) -> Tensor:
     return torch.from_numpy(values.astype(np.float32))
 
 
-def _load(path: Path) -> dict[str, Any]:
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """The dictionary in a file of ``torch.save``; nothing in it can run.
+
+    Raises:
+        UserError: damaged, or with more than tensors and numbers.
+    """
     try:
         content = torch.load(
             path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
@@ -299,7 +298,23 @@ def _reason(error: Exception) -> str:
     return text.strip().split("\n")[0].split(". ")[0].strip() or type(error).__name__
 
 
-def _check_weights(weights: Any, entry: str, path: Path) -> None:
+def check_nothing_is_left(others: dict[str, Any], entry: str, path: Path) -> None:
+    """Make sure that what is not read of a checkpoint is the state of its training.
+
+    Raises:
+        UserError: there are weights in an entry that the release does not have.
+    """
+    for key, value in others.items():
+        if not str(key).startswith(_TRAINING_STATE) and _holds_tensors(value):
+            raise UserError(f"{path} holds weights in an unknown entry {key!r} beside {entry!r}")
+
+
+def check_weights(weights: Any, entry: str, path: Path) -> None:
+    """Make sure that an entry of a checkpoint is finite tensors by name.
+
+    Raises:
+        UserError: it is not; what is wrong is named.
+    """
     if not isinstance(weights, dict):
         raise UserError(f"{entry!r} in {path} is a {type(weights).__name__}, not weights by name")
     for name, value in weights.items():

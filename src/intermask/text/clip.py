@@ -22,7 +22,7 @@ from torch import Tensor
 from intermask.errors import MissingExtra
 from intermask.text.clip_files import REPOSITORY, find_files, what_to_bring
 from intermask.text.clip_tokenizer import ClipTokenizer
-from intermask.text.features import FrozenTextEncoder, TextFeatures, checked_captions
+from intermask.text.features import FrozenTextEncoder, TextFeatures
 
 if TYPE_CHECKING:
     from transformers import CLIPTextConfig, CLIPTextModel
@@ -127,14 +127,7 @@ class ClipTextEncoder(FrozenTextEncoder):
 
     def tokenize(self, captions: Sequence[str]) -> Tensor:
         """Ids ``(b, 77)`` int64, padded with 0; a longer caption is cut and ends in end-of-text."""
-        tokenizer = self._require_tokenizer()
-        rows = [tokenizer.encode(caption) for caption in checked_captions(captions)]
-        ids = torch.zeros(len(rows), self.max_tokens, dtype=torch.int64)
-        for index, row in enumerate(rows):
-            if len(row) > self.max_tokens:
-                row = [*row[: self.max_tokens - 1], tokenizer.end]
-            ids[index, : len(row)] = torch.tensor(row)
-        return ids
+        return self._require_tokenizer().encode_padded(captions, self.max_tokens)
 
     @torch.no_grad()
     def encode_ids(self, ids: Tensor) -> TextFeatures:

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 import html
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import torch
+from torch import Tensor
+
 from intermask.errors import MissingExtra
+from intermask.text.features import checked_captions
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -87,6 +92,16 @@ class ClipTokenizer:
                 self._known[word] = self._pairs.encode(word).ids
             ids.extend(self._known[word])
         return [*ids, self.end]
+
+    def encode_padded(self, captions: Sequence[str], length: int) -> Tensor:
+        """Ids ``(b, length)`` int64, padded with 0; a longer caption is cut, its end is kept."""
+        rows = [self.encode(caption) for caption in checked_captions(captions)]
+        ids = torch.zeros(len(rows), length, dtype=torch.int64)
+        for index, row in enumerate(rows):
+            if len(row) > length:
+                row = [*row[: length - 1], self.end]
+            ids[index, : len(row)] = torch.tensor(row)
+        return ids
 
     def clean(self, caption: str) -> str:
         """Repaired Unicode, HTML entities undone (twice), single spaces, lower case."""
