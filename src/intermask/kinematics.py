@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from intermask.geometry import rotation_between
-from intermask.skeleton import SMPL22
+from intermask.skeleton import SMPL22, Skeleton
 
 MIN_BONE_LENGTH = 1e-4
 """Metres below which a bone has no direction: its joint then keeps its predicted rotation."""
@@ -158,6 +158,18 @@ def bone_offsets(
     # quantile, unlike median, averages the middle two of an even number of frames
     offsets = torch.quantile(turned_back, 0.5, dim=-3)
     return torch.cat((torch.zeros_like(offsets[..., :1, :]), offsets), -2)
+
+
+def bone_length_drift(positions: Tensor, skeleton: Skeleton = SMPL22) -> Tensor:
+    """How much each bone stretches (..., j-1): deviation of its length over time, over its mean.
+
+    Args:
+        positions: (..., t, j, 3) metres.
+        skeleton: whose bones; joint 1's bone comes first.
+    """
+    parents, children = zip(*skeleton.bones, strict=True)
+    lengths = (positions[..., list(children), :] - positions[..., list(parents), :]).norm(dim=-1)
+    return lengths.std(-2, correction=0) / lengths.mean(-2).clamp_min(MIN_BONE_LENGTH)
 
 
 def _aim(

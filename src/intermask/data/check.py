@@ -31,6 +31,7 @@ from intermask.data.interx import is_interx
 from intermask.data.interx_check import check_interx
 from intermask.data.layout import SPLITS, Clip, InterHumanFolder
 from intermask.errors import UserError
+from intermask.kinematics import bone_length_drift
 from intermask.motion import FPS
 from intermask.skeleton import SMPL22
 
@@ -165,10 +166,7 @@ def _motion_findings(folder: InterHumanFolder, clip: Clip) -> Iterator[Finding]:
 def _bone_drift(clip: Clip) -> Tensor:
     """Deviation over mean (21,) of each bone's length, of the worse person."""
     positions = representation.split_loaded(clip.loaded)[0]
-    parents, children = zip(*SMPL22.bones, strict=True)
-    lengths = (positions[:, :, list(children)] - positions[:, :, list(parents)]).norm(dim=-1)
-    drift = lengths.std(1, correction=0) / lengths.mean(1).clamp_min(1e-6)
-    return drift.amax(0)
+    return bone_length_drift(positions).amax(0)
 
 
 def _drift_findings(name: str, drift: Tensor) -> list[Finding]:
