@@ -14,7 +14,7 @@ from torch import Tensor
 from golden_files import FOLDER, golden
 
 RECORDED = FOLDER / "official_layout"
-"""The recorded tree (without its evaluator), whose motions `official_layout_expected` holds."""
+"""The recorded tree, whose motions `official_layout_expected` holds."""
 
 TOKENIZER = Path("checkpoints/interhuman/vq_default")
 TRANSFORMER = Path("checkpoints/interhuman/trans_default")

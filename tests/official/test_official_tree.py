@@ -90,8 +90,6 @@ def test_a_missing_file_is_named(tree: Path, path: Path) -> None:
 )
 def test_a_missing_folder_is_named(tree: Path, path: Path, message: str) -> None:
     shutil.rmtree(tree / path)
-    if path.name == "interhuman":
-        (tree / "checkpoints/eval_model").mkdir()
     with pytest.raises(FileNotFoundError, match=message):
         import_official(tree)
     with pytest.raises(FileNotFoundError, match="no folder 'checkpoints'"):

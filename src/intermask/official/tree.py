@@ -32,7 +32,7 @@ CHECKPOINT = Path("model") / "best_fid.tar"
 OPTIONS = "opt.txt"
 
 # What a checkpoint holds beside the weights: the state of the training, which an import leaves.
-_TRAINING_STATE = ("opt_", "optim", "scheduler")
+_TRAINING_STATE = ("opt_", "optim", "scheduler", "lr_schedulers", "callbacks", "loops")
 
 T = TypeVar("T")
 
