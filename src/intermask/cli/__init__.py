@@ -15,6 +15,7 @@ from intermask.cli.data import data_app
 from intermask.cli.export import export
 from intermask.cli.failures import SentenceGroup
 from intermask.cli.generate import complete, generate, react
+from intermask.cli.measure import measure
 from intermask.cli.models import bundle, import_official, info
 from intermask.cli.options import examples
 from intermask.cli.runs import runs_app
@@ -76,6 +77,13 @@ app.command(
         "intermask export dance.npz --to bvh", "intermask export dance.npz --to mp4,sheet -o film"
     )
 )(export)
+app.command(
+    epilog=examples(
+        "intermask measure dance.npz",
+        "intermask measure out/ --data data/salsa",
+        "intermask measure out/ --json > physics.json",
+    )
+)(measure)
 app.command(
     epilog=examples("intermask info", "intermask info dance.npz", "intermask info runs/transformer")
 )(info)
