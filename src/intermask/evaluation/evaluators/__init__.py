@@ -4,6 +4,7 @@
 |---|---|---|
 | ``interclip`` | InterHuman | InterCLIP: two transformers, as CLIP's pair |
 | ``interx`` | Inter-X | convolutions and recurrent networks, two towers |
+| ``words`` | Inter-X | none: captions as its evaluator reads them |
 
 They see tensors, sizes and lengths. The weights that their authors released are read by
 `intermask.official`.
