@@ -14,7 +14,7 @@ from golden_files import golden, largest_error
 from intermask.errors import MissingExtra
 from intermask.text import load_text_encoder
 from intermask.text.clip import ClipTextEncoder
-from intermask.text.clip_files import find_files
+from intermask.text.clip_files import find_files, find_vocabulary
 from intermask.text.clip_tokenizer import ClipTokenizer
 
 VOCABULARY = 49408
@@ -216,6 +216,15 @@ def test_the_cache_is_used(folder, tmp_path, monkeypatch):
     (repository / "snapshots").mkdir()
     shutil.copytree(folder, repository / "snapshots" / "abc")
     assert find_files()["weights"].parent.name == "abc"
+    assert [path.name for path in find_vocabulary()] == ["vocab.json", "merges.txt"]
+
+
+def test_a_vocabulary_needs_no_weights(folder, tmp_path):
+    (tmp_path / "vocab.json").symlink_to(folder / "vocab.json")
+    with pytest.raises(FileNotFoundError, match=r"lacks merges\.txt of openai/clip-vit-large"):
+        find_vocabulary(tmp_path)
+    (tmp_path / "merges.txt").symlink_to(folder / "merges.txt")
+    assert ClipTokenizer.load(*find_vocabulary(tmp_path)).vocabulary_size == 49408
 
 
 def test_a_failed_download_is_one_sentence(tmp_path, monkeypatch):

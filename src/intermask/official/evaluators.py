@@ -55,7 +55,8 @@ def import_interclip(
 
     Args:
         folder: of the release (with ``checkpoints/``), or the one of both files.
-        tokenizer: CLIP's, to read captions; without it only token ids can be embedded.
+        tokenizer: CLIP's, to read captions (its files: `intermask.text.clip_files`); without it
+            only token ids can be embedded.
         text_heads: attention heads of the text transformer, which no file states; see
             `default_text_heads`.
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from intermask.errors import MissingExtra
 
 REPOSITORY = "openai/clip-vit-large-patch14-336"
-FILES = ("config.json", "vocab.json", "merges.txt")
+VOCABULARY = ("vocab.json", "merges.txt")
+FILES = ("config.json", *VOCABULARY)
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """Either file will do; the first one found is read."""
 
@@ -39,6 +40,24 @@ def find_files(
             f'connected machine with "hf download {REPOSITORY}"'
         )
     return files
+
+
+def find_vocabulary(source: Path | str | None = None) -> tuple[Path, Path]:
+    """Paths of ``vocab.json`` and ``merges.txt``, which need no weights beside them.
+
+    Raises:
+        FileNotFoundError: naming what is missing and where it belongs.
+    """
+    found = {name: _locate(source, name) for name in VOCABULARY}
+    missing = [name for name, path in found.items() if path is None]
+    if missing:
+        place = f"the CLIP folder {source}" if source is not None else "the Hugging Face cache"
+        raise FileNotFoundError(
+            f"{place} lacks {', '.join(missing)} of {REPOSITORY}; bring a folder with "
+            f"{' and '.join(VOCABULARY)} and give its path"
+        )
+    vocabulary, merges = (path for path in found.values() if path is not None)
+    return vocabulary, merges
 
 
 def what_to_bring() -> str:
