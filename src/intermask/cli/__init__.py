@@ -17,6 +17,7 @@ from intermask.cli.failures import SentenceGroup
 from intermask.cli.generate import complete, generate, react
 from intermask.cli.measure import measure
 from intermask.cli.models import bundle, import_official, info
+from intermask.cli.nearest import nearest
 from intermask.cli.options import examples
 from intermask.cli.runs import runs_app
 from intermask.cli.train import train_app
@@ -84,6 +85,12 @@ app.command(
         "intermask measure out/ --json > physics.json",
     )
 )(measure)
+app.command(
+    epilog=examples(
+        "intermask nearest out/ --data data/salsa --data data/grapplemap",
+        "intermask nearest dance.npz --data data/salsa --held-out val",
+    )
+)(nearest)
 app.command(
     epilog=examples("intermask info", "intermask info dance.npz", "intermask info runs/transformer")
 )(info)

@@ -72,7 +72,7 @@ def measure(
     with progress_bar("measuring") as update:
         from intermask.motion import Motion
 
-        paths = _motion_files(motions)
+        paths = motion_files(motions)
         loaded = [Motion.load(path) for path in paths]
         real = None if data is None else _real_motion(data, split, update)
         results = _measure_all(paths, loaded, real, update)
@@ -82,7 +82,12 @@ def measure(
         _print_results(paths, loaded, results, real, f"{data} ({split})")
 
 
-def _motion_files(given: list[Path]) -> list[Path]:
+def motion_files(given: list[Path]) -> list[Path]:
+    """Motion files as given, a folder standing for all of its own.
+
+    Raises:
+        UserError: a folder without any.
+    """
     files = []
     for path in given:
         inside = sorted(path.glob("*.npz")) if path.is_dir() else [path]
