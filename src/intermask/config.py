@@ -179,6 +179,10 @@ class SamplingConfig:
     """Share of the codes, best first, that may be sampled."""
     temperature: float = 1.0
     """Divides the logits: above 1 more variety, below 1 less, 0 always the best code."""
+    confidence_noise: float = 0.0
+    """Gumbel noise on the logarithm of confidence, fading over the rounds (MaskGIT's choice). 0, the
+    released form, settles the surest tokens first, which in a small model are those of people who
+    hardly move; noise lets the text decide about the first ones."""
     tie_order: TieOrder = "position"
     """Which of equally sure tokens is drawn anew: the first in the sequence, or (as released)
     whichever an unstable sort puts first, which varies with padding and processor."""
@@ -188,8 +192,9 @@ class SamplingConfig:
         _positive(self, "steps", "reaction_steps")
         if not 0 < self.keep_fraction <= 1:
             raise ValueError(f"keep_fraction is {self.keep_fraction}; expected above 0 and up to 1")
-        if self.temperature < 0:
-            raise ValueError(f"temperature is {self.temperature}; expected 0 or more")
+        for name in ("temperature", "confidence_noise"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; expected 0 or more")
 
 
 @dataclass(frozen=True, kw_only=True)

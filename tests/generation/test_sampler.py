@@ -197,10 +197,12 @@ def test_the_surest_tokens_are_kept() -> None:
 
 
 @torch.inference_mode()
+@pytest.mark.parametrize("noise", [0.0, 4.0])
 @pytest.mark.parametrize("temperature", [1.0, 0.0])
-def test_a_sample_is_the_same_alone_and_in_a_padded_batch(temperature: float) -> None:
+def test_a_sample_is_the_same_alone_and_in_a_padded_batch(temperature: float, noise: float) -> None:
     sampler = MaskedSampler(
-        SamplingConfig(steps=8, temperature=temperature, keep_fraction=0.3), CODES
+        SamplingConfig(steps=8, temperature=temperature, keep_fraction=0.3, confidence_noise=noise),
+        CODES,
     )
     transformer, condition = released_transformer(), _condition()
     together = sampler.sample(_unknown(), VALID, guided(transformer, condition, 2), _generators())
@@ -257,6 +259,23 @@ def test_temperature_raises_entropy_and_zero_takes_the_best() -> None:
     entropies = [entropy(temperature) for temperature in (0.0, 0.3, 1.0, 3.0)]
     assert entropies[0] == 0
     assert entropies == sorted(entropies) and len(set(entropies)) == 4
+
+
+def test_noise_lets_less_sure_tokens_settle_first_and_stays_the_samples_own() -> None:
+    def rounds(noise: float) -> tuple[Tensor, Tensor]:
+        inputs: list[Tensor] = []
+        config = SamplingConfig(temperature=0.0, confidence_noise=noise)
+        tokens = MaskedSampler(config, CODES).sample(
+            _unknown(), VALID, _recorder(inputs)(_random_logits()), _generators()
+        )
+        return inputs[5], tokens
+
+    (sure, without), (drawn, with_noise) = rounds(0.0), rounds(4.0)
+    assert torch.equal(without, with_noise)  # these logits do not depend on what is known
+    assert ((sure == MASK) != (drawn == MASK)).sum() > 20
+    assert torch.equal((sure == MASK).sum((1, 2, 3)), (drawn == MASK).sum((1, 2, 3)))
+    with pytest.raises(ValueError, match="confidence_noise"):
+        SamplingConfig(confidence_noise=-1.0)
 
 
 def test_nothing_to_do_passes_through() -> None:

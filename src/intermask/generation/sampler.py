@@ -109,7 +109,11 @@ class MaskedSampler:
             draw = self._draw(logits[hidden].float(), _uniforms(hidden, generators))
             sequence = sequence.masked_scatter(hidden, draw.codes)
             confidence = confidence.masked_fill(~hidden, math.inf)
-            confidence = confidence.masked_scatter(hidden, draw.probabilities)
+            sureness = draw.probabilities
+            if self.config.confidence_noise:
+                scale = self.config.confidence_noise * (1 - float(progress))
+                sureness = _noisy(sureness, scale, _uniforms(hidden, generators))
+            confidence = confidence.masked_scatter(hidden, sureness)
             if on_step is not None:
                 maps = rearrange(sequence, "b (p s n) -> b p s n", p=people, s=rows)
                 on_step(number, rounds, maps)
@@ -162,6 +166,12 @@ def least_confident(confidence: Tensor, numbers: Tensor, ties: TieOrder = "posit
     """
     ranks = confidence.argsort(dim=1, stable=ties == "position").argsort(dim=1)
     return (ranks < rearrange(numbers, "b -> b 1")) & confidence.isfinite()
+
+
+def _noisy(probabilities: Tensor, scale: float, uniforms: Tensor) -> Tensor:
+    """Probabilities (m,) times exp(scale x Gumbel noise), made from uniform numbers (m,)."""
+    noise = -(-uniforms.clamp(1e-9, 1 - 1e-7).log()).log()
+    return probabilities * (scale * noise).exp()
 
 
 def _uniforms(hidden: Tensor, generators: Sequence[torch.Generator]) -> Tensor:
