@@ -180,9 +180,9 @@ class SamplingConfig:
     temperature: float = 1.0
     """Divides the logits: above 1 more variety, below 1 less, 0 always the best code."""
     confidence_noise: float = 0.0
-    """Gumbel noise on the logarithm of confidence, fading over the rounds (MaskGIT's choice). 0, the
-    released form, settles the surest tokens first, which in a small model are those of people who
-    hardly move; noise lets the text decide about the first ones."""
+    """Gumbel noise on the logarithm of confidence, fading over the rounds (as in MaskGIT). At 0,
+    the released form, the surest tokens settle first; in a small model those are of people who
+    hardly move. Noise lets the text decide about the first ones."""
     tie_order: TieOrder = "position"
     """Which of equally sure tokens is drawn anew: the first in the sequence, or (as released)
     whichever an unstable sort puts first, which varies with padding and processor."""

@@ -10,6 +10,7 @@ from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
+import torch
 
 from intermask.data.batching import Source
 from intermask.training import checkpoint
@@ -87,6 +88,7 @@ def _settings(kills: int) -> tuple[str, ...]:
 
 def _train(folder: Path, data: list[Source], kills: int, ready: Event, steps: int | None) -> None:
     """Train; say when ``steps`` of this process are done, and hold it some time after that."""
+    torch.set_num_threads(1)  # as in this suite's own process: sums depend on it to the bit
     done = 0
 
     def watch(progress: Progress | None = None) -> None:
