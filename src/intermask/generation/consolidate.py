@@ -1,10 +1,10 @@
 """One body out of what a decoder says twice: rigid bones, and rotations that lead to the joints.
 
 Decoded positions and decoded rotations disagree, and bones stretch from frame to frame.
-`consolidate` smooths the jitter, gives each person one set of bones, moves the joints as little as
-possible until the bones fit (a position-based solver: all constraints in turn, a few rounds),
-plants the feet, keeps hands where they were on the partner, and reads the final positions off the
-corrected rotations, so that every file format shows the same two people.
+`consolidate` spreads jumps of a whole body, smooths the jitter, gives each person one set of bones,
+moves the joints as little as possible until the bones fit (a position-based solver: all constraints
+in turn, a few rounds), plants the feet, keeps hands where they were on the partner, and reads the
+final positions off the corrected rotations, so that every file format shows the same two people.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from intermask.generation.footlock import FootLockOptions, foot_contacts, planted_feet
+from intermask.generation.jumps import spread_jumps
 from intermask.generation.rigid_bones import (
     HandRelations,
     hand_relations,
@@ -93,8 +94,9 @@ def consolidate(
     given = positions.double(), rotations.double()
     known_roots = None if root_rotations is None else root_rotations.double()
     change = fade_weights(kept).double()
-    targets = given[0] + change[..., None, None] * (
-        smooth_positions(given[0], options.smoothing) - given[0]
+    steady = spread_jumps(given[0], change, fps)
+    targets = steady + change[..., None, None] * (
+        smooth_positions(steady, options.smoothing) - steady
     )
     targets = _grounded(targets, kept, options.grounding)
     smooth = smooth_rotations(given[1], options.smoothing)
