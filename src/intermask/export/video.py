@@ -14,7 +14,7 @@ from intermask.export.scene import Scene
 from intermask.files import atomic_path
 from intermask.motion import Motion
 
-VIEW_SIZE = (512, 512)
+VIEW_SIZE = (448, 448)
 """Pixels (width, height) of each of the two views."""
 
 
