@@ -24,6 +24,20 @@ from worlds import loaded
 
 CODES = 32
 WIDTH = 16
+NETWORKS = {
+    "transformer": TransformerConfig(
+        codebook_size=CODES,
+        code_dim=16,
+        width=24,
+        layers=2,
+        heads=2,
+        feedforward=32,
+        condition_width=WIDTH,
+    ),
+    "text": TextConfig(width=WIDTH, head_layers=1, head_heads=2, head_feedforward=32),
+    "sampling": SamplingConfig(steps=5, reaction_steps=4, keep_fraction=0.5),
+}
+"""What tiny models of both datasets share, as keys of `ModelConfig`."""
 
 
 class HashedWords:
@@ -58,17 +72,7 @@ def tiny_model(**changes: Any) -> Model:
         values: dict[str, Any] = {
             "name": "tiny",
             "tokenizer": TokenizerConfig(width=WIDTH, codebook_size=CODES),
-            "transformer": TransformerConfig(
-                codebook_size=CODES,
-                code_dim=16,
-                width=24,
-                layers=2,
-                heads=2,
-                feedforward=32,
-                condition_width=WIDTH,
-            ),
-            "text": TextConfig(width=WIDTH, head_layers=1, head_heads=2, head_feedforward=32),
-            "sampling": SamplingConfig(steps=5, reaction_steps=4, keep_fraction=0.5),
+            **NETWORKS,
         }
         model = build(ModelConfig(**(values | changes)), fit_normaliser(list(features)))
         # modulations start at zero, and the text would not matter

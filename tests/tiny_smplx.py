@@ -7,18 +7,12 @@ from typing import Any
 import torch
 
 from intermask.bundle import Model, build
-from intermask.config import (
-    ModelConfig,
-    SamplingConfig,
-    TextConfig,
-    TokenizerConfig,
-    TransformerConfig,
-)
+from intermask.config import ModelConfig, TokenizerConfig
 from intermask.representation_smplx import unit_normaliser
 from intermask.skeleton import SMPLX55
 from intermask.smplx import RestBody
 from people55 import rest_joints
-from tiny_model import CODES, WIDTH
+from tiny_model import CODES, NETWORKS, WIDTH
 
 
 def rest_body() -> RestBody:
@@ -34,17 +28,7 @@ def tiny_smplx_model(**changes: Any) -> Model:
             "name": "tiny-smplx",
             "dataset": "interx",
             "tokenizer": TokenizerConfig.interx(width=WIDTH, codebook_size=CODES),
-            "transformer": TransformerConfig(
-                codebook_size=CODES,
-                code_dim=16,
-                width=24,
-                layers=2,
-                heads=2,
-                feedforward=32,
-                condition_width=WIDTH,
-            ),
-            "text": TextConfig(width=WIDTH, head_layers=1, head_heads=2, head_feedforward=32),
-            "sampling": SamplingConfig(steps=5, reaction_steps=4, keep_fraction=0.5),
+            **NETWORKS,
             "max_frames": 150,
         }
         model = build(ModelConfig(**(values | changes)), unit_normaliser())

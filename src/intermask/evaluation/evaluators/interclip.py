@@ -18,6 +18,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from intermask.evaluation.evaluators.lengths import checked_lengths, within
+from intermask.evaluation.evaluators.sizes import check_sizes
 from intermask.models.dropout import Dropout
 from intermask.models.encoder_layer import EncoderLayer
 from intermask.models.transformer import PEOPLE, sinusoids
@@ -47,11 +48,7 @@ class InterClipConfig:
     dropout: float = 0.1
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if name != "dropout" and value < 1:
-                raise ValueError(f"{name} is {value}; expected 1 or more")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}; expected a share in [0, 1)")
+        check_sizes(self)
         for heads, width in ((self.heads, self.width), (self.text_heads, self.text_width)):
             if width % heads:
                 raise ValueError(f"{heads} heads do not divide the width {width}")

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from intermask.evaluation.evaluators.lengths import checked_lengths, within
+from intermask.evaluation.evaluators.sizes import check_sizes
 from intermask.models.dropout import Dropout
 from intermask.models.transformer import PEOPLE
 from intermask.representation_smplx import FEATURES, ROW_WIDTH, ROWS, to_joint_grid
@@ -50,11 +51,7 @@ class InterXEvaluatorConfig:
     dropout: float = 0.2
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
-            if name != "dropout" and value < 1:
-                raise ValueError(f"{name} is {value}; expected 1 or more")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout is {self.dropout}; expected a share in [0, 1)")
+        check_sizes(self)
 
 
 class MovementEncoder(nn.Module):
