@@ -28,7 +28,7 @@ from intermask.config import SCHEMA_VERSION, ModelConfig, from_dict, to_dict
 from intermask.errors import UserError
 from intermask.files import atomic_folder, write_json
 from intermask.models.autoencoder import MotionAutoencoder
-from intermask.models.text_head import TextHead
+from intermask.models.text_head import SentenceHead, TextHead, text_head
 from intermask.models.transformer import InterMTransformer
 from intermask.representation import Normaliser
 
@@ -43,7 +43,7 @@ class Model:
     config: ModelConfig
     tokenizer: MotionAutoencoder
     transformer: InterMTransformer
-    text_head: TextHead
+    text_head: TextHead | SentenceHead
     normaliser: Normaliser
     provenance: dict[str, Any] = field(default_factory=dict)
     """What it was trained on or imported from, licences, and the command that made it."""
@@ -77,7 +77,7 @@ def build(config: ModelConfig, normaliser: Normaliser) -> Model:
         config,
         MotionAutoencoder(config.tokenizer).eval(),
         InterMTransformer(config.transformer).eval(),
-        TextHead(config.text).eval(),
+        text_head(config.text).eval(),
         normaliser.eval(),
     )
 

@@ -112,6 +112,11 @@ class TextConfig:
     head_heads: int = 8
     head_feedforward: int = 2048
     head_dropout: float = 0.1
+    pooling: Literal["end", "mean"] = "end"
+    """What of a caption conditions the motion: the feature at its end, behind the head's layers
+    (the paper's), or the mean of its tokens, standardised over the training captions. Sentences
+    about one kind of motion hardly differ in their raw features; a small model then never learns
+    to listen, and standardised ones tell them apart from the first step."""
 
     def __post_init__(self) -> None:
         _choices(self)

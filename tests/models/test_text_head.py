@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from golden_files import golden, largest_error
+from intermask.config import TextConfig
+from intermask.models.text_head import SentenceHead
 from intermask.text.features import TextFeatures
 from released_models import TINY_TEXT, released_text_head
 
@@ -40,3 +42,45 @@ def test_masked_padding_changes_nothing() -> None:
 def test_without_a_mask_padding_takes_part() -> None:
     head = released_text_head()
     assert largest_error(head(_features(6, 6, False)), head(_features(6, 20, False))) > 1e-2
+
+
+def _alike_sentences() -> TextFeatures:
+    """Forty captions whose features differ by one hundredth of what they share."""
+    generator = torch.Generator().manual_seed(3)
+    shared = torch.randn(1, 1, TINY_TEXT.width, generator=generator)
+    own = torch.randn(40, 7, TINY_TEXT.width, generator=generator)
+    return TextFeatures(shared + 0.01 * own, torch.full((40,), 6), torch.ones(40, 7).bool())
+
+
+def _fitted_head(text: TextFeatures) -> SentenceHead:
+    head = SentenceHead(TextConfig(width=TINY_TEXT.width, head_heads=1, pooling="mean")).eval()
+    head.fit(text)
+    return head
+
+
+@torch.inference_mode()
+def test_alike_sentences_become_different_conditions() -> None:
+    text = _alike_sentences()
+    raw = torch.nn.functional.normalize(text.features.mean(1), dim=-1)
+    conditions = torch.nn.functional.normalize(_fitted_head(text)(text), dim=-1)
+    assert (raw @ raw.T).min() > 0.99
+    assert (conditions @ conditions.T).mean() < 0.1  # of forty, each with itself gives 0.025
+
+
+@torch.inference_mode()
+def test_null_condition_is_the_average_sentence() -> None:
+    text = _alike_sentences()
+    assert _fitted_head(text)(text).mean(0).abs().max() < 0.05
+
+
+@torch.inference_mode()
+def test_a_sentence_from_elsewhere_stays_within_reach() -> None:
+    head = _fitted_head(_alike_sentences())
+    strange = TextFeatures(torch.randn(1, 5, TINY_TEXT.width), torch.tensor([4]), None)
+    assert head(strange).abs().max() <= SentenceHead.FARTHEST
+
+
+@torch.inference_mode()
+def test_padding_does_not_change_a_sentence() -> None:
+    head = _fitted_head(_alike_sentences())
+    assert largest_error(head(_features(6, 6, True)), head(_features(6, 20, True))) < 1e-5

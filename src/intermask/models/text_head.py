@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
 from intermask.config import TextConfig
 from intermask.models.encoder_layer import EncoderLayer
+from intermask.models.transformer import FeedForward
 
 if TYPE_CHECKING:
     from intermask.text.features import TextFeatures
@@ -45,3 +47,54 @@ class TextHead(nn.Module):
         at_ends = features[torch.arange(len(features), device=features.device), text.ends]
         condition: Tensor = self.norm(at_ends)
         return condition
+
+
+class SentenceHead(nn.Module):
+    """The mean of a caption's token features, standardised over the training captions, and a
+    residual feed-forward.
+
+    Not part of the paper. A frozen sentence encoder sets captions of one kind of motion close
+    together: most of a feature says what they share. Standardised, they differ from the first
+    step, and the null condition (zeros) is the average caption.
+    """
+
+    FARTHEST = 3.0
+    """Deviations at which a channel is cut: sentences from elsewhere stay within what was seen."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(config.width))
+        self.register_buffer("std", torch.ones(config.width))
+        self.feedforward = FeedForward(config.width, config.head_feedforward, config.head_dropout)
+        nn.init.zeros_(self.feedforward.contract.weight)
+        nn.init.zeros_(self.feedforward.contract.bias)
+
+    @torch.no_grad()
+    def fit(self, text: TextFeatures) -> None:
+        """Take the statistics of captions, features (b, l, w)."""
+        sentences = _sentences(text)
+        self.mean.copy_(sentences.mean(0))
+        self.std.copy_(sentences.std(0).clamp_min(1e-4))
+
+    def forward(self, text: TextFeatures) -> Tensor:
+        """Features (b, l, w), ends (b,), mask (b, l), True at tokens, or None -> (b, w)."""
+        standard = (_sentences(text) - self.mean) / self.std
+        standard = standard.clamp(-self.FARTHEST, self.FARTHEST)
+        condition: Tensor = standard + self.feedforward(standard)
+        return condition
+
+
+def _sentences(text: TextFeatures) -> Tensor:
+    """Unit vectors (b, w): the mean over a caption's tokens, as sentence encoders are trained."""
+    features = text.features.float()
+    if text.mask is None:
+        return F.normalize(features.mean(1), dim=-1)
+    return F.normalize((features * text.mask[..., None]).sum(1), dim=-1)
+
+
+def text_head(config: TextConfig) -> TextHead | SentenceHead:
+    """The head that a configuration names, not yet trained."""
+    return TextHead(config) if config.pooling == "end" else SentenceHead(config)

@@ -155,6 +155,7 @@ def prepare_transformer(
         train,
         validation,
         device,
+        fresh=origin is None and not resume,
     )
     if cache is not None:
         stage.keep(cache, watch)

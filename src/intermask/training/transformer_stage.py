@@ -23,7 +23,7 @@ from intermask.data.batching import (
 from intermask.data.cache import Watch
 from intermask.masking import corrupt, mask_id
 from intermask.models.autoencoder import MotionAutoencoder
-from intermask.models.text_head import TextHead
+from intermask.models.text_head import SentenceHead, text_head
 from intermask.models.transformer import InterMTransformer
 from intermask.representation import Normaliser
 from intermask.text.features import FrozenTextEncoder
@@ -39,6 +39,8 @@ from intermask.training.token_losses import (
 VALIDATION_RATIOS = (0.2, 0.5, 0.8, 1.0)
 """Mask ratios at which validation measures the accuracy of tokens."""
 VALIDATION_CLIPS = 64
+FITTED_CAPTIONS = 512
+"""How many captions, evenly spread over all, a sentence head takes its statistics from."""
 
 
 class ConditionalTransformer(nn.Module):
@@ -47,7 +49,7 @@ class ConditionalTransformer(nn.Module):
     def __init__(self, training: TransformerTraining) -> None:
         super().__init__()
         self.transformer = InterMTransformer(training.model)
-        self.text_head = TextHead(training.text)
+        self.text_head = text_head(training.text)
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,10 @@ class TransformerStage:
         train: Sequence[SourceClips],
         validation: Sequence[SourceClips],
         device: torch.device,
+        *,
+        fresh: bool = True,
     ) -> None:
+        """`fresh`: the weights are to start here, and will not be loaded from elsewhere."""
         self.training, self.floor, self.device = training, floor, device
         self.best_metric = training.run.best_metric or self.best_metric
         self.tokenizer = tokenizer.to(device).eval()
@@ -108,7 +113,7 @@ class TransformerStage:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(training.run.seed)
             self.model = ConditionalTransformer(training).to(device)
-        if training.start_from_codes:
+        if fresh and training.start_from_codes:
             self.model.transformer.start_from_codes(tokenizer.codebook.codebook)
         check_same_dataset(tokenizer.config, [*train, *validation])
         self.representation = representation_of(tokenizer.config, floor)
@@ -124,6 +129,9 @@ class TransformerStage:
             for clips, mirror in ((train, training.mirror), (validation, False))
         )
         self.text = FrozenText(self.encoder, device)
+        if fresh and isinstance(self.model.text_head, SentenceHead):
+            captions = sorted(self.train.captions())
+            self.model.text_head.fit(self.text(captions[:: -(-len(captions) // FITTED_CAPTIONS)]))
         self.tokens = {
             sampler is self.train: FrozenTokens(
                 sampler, self.tokenizer, self.normaliser, self.representation.to_grid, device
