@@ -1,0 +1,65 @@
+"""Clips of an evaluation: whole, in order, the same at every call."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+import torch
+
+from intermask.data.batching import canonical_people
+from intermask.data.layout import InterHumanFolder, write_clip
+from intermask.errors import UserError
+from intermask.evaluation.clips import read_clips
+from tiny import CAPTIONS, write_tiny_dataset
+from walking import walking_pair
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> Path:
+    return write_tiny_dataset(tmp_path / "walks", train=3, validation=2, frames=53)
+
+
+def test_clips_are_whole_canonical_and_cut_to_columns(dataset: Path) -> None:
+    clips = read_clips(dataset, "train", "per_person", max_frames=300)
+    assert [clip.name for clip in clips] == ["walk_0", "walk_1", "walk_2"]
+    assert [clip.frames for clip in clips] == [52, 56, 60]
+    assert clips[1].captions == ("Two people walk for the 1th time.", CAPTIONS[1])
+    loaded = InterHumanFolder(dataset).read("walk_1").loaded
+    assert torch.equal(clips[1].features, canonical_people(loaded, "per_person")[:, :56])
+
+
+def test_long_clips_are_cut_at_their_beginning(dataset: Path) -> None:
+    whole = read_clips(dataset, "val", "shared", max_frames=300)
+    cut = read_clips(dataset, "val", "shared", max_frames=30)
+    for long, short in zip(whole, cut, strict=True):
+        assert short.frames == 28
+        feet = slice(258, 262)  # contacts of the last frames look ahead; all else is a beginning
+        assert torch.allclose(
+            short.features[..., : feet.start], long.features[:, :28, : feet.start]
+        )
+
+
+def test_what_cannot_be_used_is_left_out_and_named(
+    dataset: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with (dataset / "split" / "val.txt").open("a") as names:
+        names.write("silent\nshort\nabsent\n")
+    for name, frames in (("silent", 40), ("short", 12)):
+        motion = walking_pair(frames)
+        captions = () if name == "silent" else ("They walk.",)
+        write_clip(dataset, name, motion.positions, motion.rotations, captions)
+    with caplog.at_level(logging.WARNING):
+        clips = read_clips(dataset, "val", "per_person", max_frames=300)
+    assert [clip.name for clip in clips] == ["walk_3", "walk_4"]
+    assert all(name in caplog.text for name in ("silent", "short", "absent"))
+
+
+def test_single_people_are_refused(tmp_path: Path) -> None:
+    motion = walking_pair(40)
+    write_clip(tmp_path, "one", motion.positions[:1], motion.rotations[:1], ["Somebody walks."])
+    (tmp_path / "split").mkdir()
+    (tmp_path / "split" / "test.txt").write_text("one\n")
+    with pytest.raises(UserError, match="single people"):
+        read_clips(tmp_path, "test", "per_person", max_frames=300)
