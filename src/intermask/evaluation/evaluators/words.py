@@ -11,6 +11,8 @@ Shapes: `b` batch, `l` word.
 from __future__ import annotations
 
 import pickle
+import re
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +128,32 @@ class WordVectors:
         if word not in self._vectors:
             return OTHER
         return _GROUP_OF_WORD.get(word, part if part in PARTS_OF_SPEECH else OTHER)
+
+
+class TaggedCaptions:
+    """Captions with the words and parts of speech that a dataset has beside them.
+
+    A caption that no dataset has is read word by word, each as the known captions tag it most
+    often, and as ``OTHER`` where none has it.
+
+    Args:
+        captions: known ones; words are in the dataset's form ("walk", not "walks").
+    """
+
+    def __init__(self, captions: Mapping[str, Sequence[Word]] | None = None) -> None:
+        self._known = dict(captions or {})
+        counts: dict[str, Counter[str]] = defaultdict(Counter)
+        for words in self._known.values():
+            for word, part in words:
+                counts[word][part] += 1
+        self._usual = {word: parts.most_common(1)[0][0] for word, parts in counts.items()}
+
+    def words(self, caption: str) -> Sequence[Word]:
+        """The words of a caption with their parts of speech."""
+        if caption in self._known:
+            return self._known[caption]
+        words = re.findall(r"[a-z]+|[0-9]+", caption.lower())
+        return [(word, self._usual.get(word, OTHER)) for word in words]
 
 
 class _PlainUnpickler(pickle.Unpickler):
