@@ -24,11 +24,13 @@ from intermask.config import SamplingConfig
 from intermask.conventions import MIN_FRAMES
 from intermask.devices import select_device
 from intermask.errors import UserError
+from intermask.generation.coding import FeatureCoder
 from intermask.generation.consolidate import ConsolidationOptions
 from intermask.generation.durations import DurationEstimate, DurationEstimator
 from intermask.generation.requests import (
     DEFAULT_OPTIONS,
     GenerationOptions,
+    KnownTokens,
     Request,
     check_given,
     checked_prompts,
@@ -44,6 +46,9 @@ from intermask.masking import mask_id, padding_id
 from intermask.motion import FPS, Motion
 from intermask.smplx import BODY_MODEL, RestBody, load_rest_body
 from intermask.text import TextEncoder
+
+_MOST_READ = 20_000
+"""Texts whose conditions are remembered: evaluations meet each many times."""
 
 
 class InteractionGenerator:
@@ -76,6 +81,7 @@ class InteractionGenerator:
         self.device = torch.device(device)
         self.consolidation = consolidation
         self._encoder, self._body = encoder, body
+        self._read: dict[str, Tensor] = {}
 
     # --- What callers ask for --------------------------------------------------------------------
 
@@ -103,7 +109,8 @@ class InteractionGenerator:
         maps = self._sample_unknown(requests, options)
         motions = []
         for request, tokens in zip(requests, maps, strict=True):
-            made = scenes.finished(self._decode(tokens)[:, : request.frames])
+            (features,) = self.coder.decode([tokens])
+            made = scenes.finished(features[:, : request.frames])
             name = self.model.config.name
             motions.append(replace(made, caption=request.prompt, seed=request.seed, model=name))
         return motions
@@ -121,6 +128,42 @@ class InteractionGenerator:
         """
         requests = self._requests(prompts, seconds, seed)
         return self._sample_unknown(requests, options)
+
+    def features(
+        self,
+        requests: Sequence[Request],
+        known: Sequence[KnownTokens] | None = None,
+        options: GenerationOptions = DEFAULT_OPTIONS,
+    ) -> list[Tensor]:
+        """Motions as decoded, before anything is done to them: what evaluations score.
+
+        Texts longer than the encoder reads are cut, as in training. A seed gives the same motion
+        alone and in a batch, but for rounding: motions of one length are decoded together.
+
+        Args:
+            requests: texts, exact numbers of frames, and seeds.
+            known: for each request, the tokens that it starts from; None: nothing is known.
+            options: how tokens are drawn, and progress.
+
+        Returns:
+            Unnormalised features (2, t, f) on the CPU, one a request, at its number of frames.
+        """
+        if known is None:
+            maps = self._sample_unknown(requests, options)
+        else:
+            sampling = self._rounds(self._sampling(options), known)
+            starts = [
+                torch.where(
+                    each.columns[:, None], each.tokens, self._unknown(each.columns.shape[1])
+                )
+                for each in known
+            ]
+            maps = self._sample(requests, starts, sampling, options)
+        decoded = self.coder.decode(maps, options.batch_size)
+        return [
+            features[:, : request.frames]
+            for features, request in zip(decoded, requests, strict=True)
+        ]
 
     def react(
         self,
@@ -239,13 +282,19 @@ class InteractionGenerator:
         self, requests: Sequence[Request], options: GenerationOptions
     ) -> list[Tensor]:
         maps = [
-            self._unknown(math.ceil(request.frames / self.model.tokenizer.stride))
-            for request in requests
+            self._unknown(math.ceil(request.frames / self.coder.stride)) for request in requests
         ]
         return self._sample(requests, maps, self._sampling(options), options)
 
     def _sampling(self, options: GenerationOptions) -> SamplingConfig:
         return options.sampling or self.model.config.sampling
+
+    @staticmethod
+    def _rounds(sampling: SamplingConfig, known: Sequence[KnownTokens]) -> SamplingConfig:
+        """With the rounds of a reaction, where a whole person is known of every motion."""
+        if all(bool(each.columns.all(1).any()) for each in known):
+            return replace(sampling, steps=sampling.reaction_steps)
+        return sampling
 
     def _unknown(self, columns: int) -> Tensor:
         """Token maps (p, s, n) of which nothing is known."""
@@ -271,18 +320,13 @@ class InteractionGenerator:
         if exchanged:
             source, kept = source.swapped(), kept.flip(0)
 
-        tokenizer, sampling = self.model.tokenizer, self._sampling(options)
-        placed = scenes.place(source, kept, tokenizer.stride)
-        known = kept_columns(kept, tokenizer.stride)
-        features = self.model.normaliser.normalise(placed.features.to(self.device))
-        tokens = tokenizer.tokenize(scenes.to_grid(features)).cpu()
-        maps = torch.where(known[:, None], tokens, self._unknown(known.shape[1]))
-        if bool(kept.all(1).any()):
-            sampling = replace(sampling, steps=sampling.reaction_steps)
+        placed = scenes.place(source, kept, self.coder.stride)
+        (tokens,) = self.coder.encode([placed.features])
+        known = KnownTokens(tokens, kept_columns(kept, self.coder.stride))
         request = Request(prompt, given.frames, checked_seed(seed))
-        (filled,) = self._sample([request], [maps], sampling, options)
+        (features,) = self.features([request], [known], options)
 
-        result = scenes.settled(placed, self._decode(filled)[:, : given.frames], kept)
+        result = scenes.settled(placed, features, kept)
         result = replace(
             with_kept(source, result, kept),
             caption=prompt,
@@ -329,20 +373,20 @@ class InteractionGenerator:
 
     def _conditions(self, prompts: Sequence[str]) -> Tensor:
         """Text conditions (b, w). Each text is read alone, so that a batch cannot change it."""
-        known: dict[str, Tensor] = {}
+        if len(self._read) > _MOST_READ:
+            self._read.clear()
         for prompt in prompts:
-            if prompt not in known:
+            if prompt not in self._read:
                 features = self.encoder.encode([prompt]).to(self.device)
-                known[prompt] = self.model.text_head(features)
-        return torch.cat([known[prompt] for prompt in prompts])
-
-    @torch.no_grad()
-    def _decode(self, tokens: Tensor) -> Tensor:
-        """Features (2, 4n, f) on the CPU of token maps (p, s, n), at their length."""
-        grid = self.model.tokenizer.decode(tokens.to(self.device))
-        return self.model.normaliser.denormalise(self.scenes.from_grid(grid)).float().cpu()
+                self._read[prompt] = self.model.text_head(features)
+        return torch.cat([self._read[prompt] for prompt in prompts])
 
     # --- Made when they are needed ---------------------------------------------------------------
+
+    @cached_property
+    def coder(self) -> FeatureCoder:
+        """Features to tokens and back."""
+        return FeatureCoder(self.model)
 
     @cached_property
     def _durations(self) -> DurationEstimator:

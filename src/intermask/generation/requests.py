@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from intermask.config import SamplingConfig
 from intermask.conventions import MIN_FRAMES
 from intermask.errors import UserError
@@ -46,6 +48,16 @@ class Request:
     prompt: str
     frames: int
     seed: int
+
+
+@dataclass(frozen=True)
+class KnownTokens:
+    """What is known of a motion before it is made."""
+
+    tokens: Tensor
+    """(2, s, n) codes of the whole motion; those of unknown columns are not looked at."""
+    columns: Tensor
+    """(2, n) bool, which columns of which person are known."""
 
 
 def checked_requests(

@@ -11,7 +11,6 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from intermask import representation
 from intermask.conventions import FloorRule
 from intermask.generation.consolidate import ConsolidationOptions, consolidate
 from intermask.generation.world import (
@@ -27,14 +26,6 @@ from intermask.representation import decode_positions, decode_rotations
 
 class Scenes(Protocol):
     """People of one dataset."""
-
-    def to_grid(self, features: Tensor) -> Tensor:
-        """Joint grid (..., t, j, d) of features (..., t, f)."""
-        ...
-
-    def from_grid(self, grid: Tensor) -> Tensor:
-        """Features (..., t, f) of a joint grid (..., t, j, d)."""
-        ...
 
     def finished(self, features: Tensor) -> Motion:
         """Two people of decoded, unnormalised features (2, t, f)."""
@@ -70,14 +61,6 @@ class InterHumanScenes:
 
     def __init__(self, floor: FloorRule, consolidation: ConsolidationOptions | None) -> None:
         self.floor, self.consolidation = floor, consolidation
-
-    def to_grid(self, features: Tensor) -> Tensor:
-        """(..., t, 262) to (..., t, 22, 12)."""
-        return representation.to_joint_grid(features)
-
-    def from_grid(self, grid: Tensor) -> Tensor:
-        """(..., t, 22, 12) to (..., t, 262)."""
-        return representation.from_joint_grid(grid)
 
     def finished(self, features: Tensor) -> Motion:
         """See `consolidate`."""

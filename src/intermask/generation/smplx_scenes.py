@@ -53,14 +53,6 @@ class InterXScenes:
         parents = [max(parent, 0) for parent in body.parents]
         self._offsets = body.positions - body.positions[parents]
 
-    def to_grid(self, features: Tensor) -> Tensor:
-        """(..., t, 336) to (..., t, 56, 6)."""
-        return representation_smplx.to_joint_grid(features)
-
-    def from_grid(self, grid: Tensor) -> Tensor:
-        """(..., t, 56, 6) to (..., t, 336)."""
-        return representation_smplx.from_joint_grid(grid)
-
     def finished(self, features: Tensor) -> SMPLXMotion:
         """Smoothed rotations and translations, and the joints that they lead to."""
         kept = torch.zeros(features.shape[:2], dtype=torch.bool)
@@ -93,7 +85,7 @@ class InterXScenes:
         rows = matrix_to_rows6d(rotations)
         rows = torch.cat((rows, rows[:, -1:].expand(-1, more - 1, -1, -1)), 1)
         last = torch.cat((places[:, :-1], places[:, 1:] - places[:, :-1]), -1)[:, :, None]
-        features = self.from_grid(torch.cat((rows, last), 2))
+        features = representation_smplx.from_joint_grid(torch.cat((rows, last), 2))
         return GivenPose(pose, features.float())
 
     def settled(self, placed: GivenPose, features: Tensor, kept: Tensor) -> SMPLXMotion:
