@@ -194,3 +194,29 @@ def test_shapes_that_do_not_fit_are_named() -> None:
     valid[2] = False
     with pytest.raises(ValueError, match="no valid column"):
         _draw(0, RANDOM_ONLY, tokens, valid)
+
+
+def test_first_rounds_hide_nearly_all_and_leave_no_noise() -> None:
+    tokens, valid = _batch(batch=64, columns=30, ragged=False)
+    config = MaskingConfig(whole_person_probability=0.0, first_rounds_probability=1.0)
+    result = _draw(0, config, tokens, valid)
+    hidden = (result.inputs == MASK).flatten(1).double().mean(1)
+    assert bool((hidden > 0.95).all()) and bool((hidden == 1).any())
+    assert torch.equal(result.inputs == MASK, result.selected)
+
+
+def test_first_rounds_of_a_reaction_hide_the_whole_person() -> None:
+    tokens, valid = _batch(ragged=False)
+    config = MaskingConfig(whole_person_probability=1.0, first_rounds_probability=1.0)
+    inputs = _draw(0, config, tokens, valid).inputs
+    assert ((inputs == MASK).all((2, 3)).sum(1) == 1).all()
+    noisy = _draw(0, WHOLE_ONLY, tokens, valid).inputs
+    assert not bool((noisy == MASK).all((2, 3)).any())
+
+
+def test_a_share_of_the_samples_is_as_in_the_first_rounds() -> None:
+    tokens, valid = _batch(batch=2000, columns=10, ragged=False)
+    config = MaskingConfig(whole_person_probability=0.0, first_rounds_probability=0.4)
+    inputs = _draw(0, config, tokens, valid).inputs
+    hidden = (inputs == MASK).flatten(1).double().mean(1)
+    assert (hidden > 0.949).double().mean().item() == pytest.approx(0.4, abs=0.04)

@@ -157,6 +157,11 @@ class MaskingConfig:
     random_code_fraction: float = 0.1
     mask_fraction: float = 0.88
     """Of the chosen tokens that did not become a random code, the share that becomes MASK."""
+    first_rounds_probability: float = 0.0
+    """Share of samples that look as in the sampler's first rounds: nearly everything is hidden, and
+    what is hidden is MASK without exception. The paper's noise leaves a fifth of the chosen tokens
+    visible; a model that sees few motions then copies them and never learns what a text alone
+    decides."""
     condition_dropout: float = 0.1
     unroll_weight: float = 1.0
     """Weight of the second pass on the model's own predictions; 0 skips it."""
@@ -167,6 +172,7 @@ class MaskingConfig:
             "whole_person_probability",
             "random_code_fraction",
             "mask_fraction",
+            "first_rounds_probability",
             "condition_dropout",
         )
 
@@ -188,6 +194,11 @@ class SamplingConfig:
     """Gumbel noise on the logarithm of confidence, fading over the rounds (as in MaskGIT). At 0,
     the released form, the surest tokens settle first; in a small model those are of people who
     hardly move. Noise lets the text decide about the first ones."""
+    revisions: int = 0
+    """Rounds after the last one, each of which hides a quarter of the new tokens, drawn at random,
+    and draws them anew. Tokens that were drawn in the same round do not know of each other; this
+    lets them agree. 0 is the paper's form."""
+    revision_temperature: float = 0.7
     tie_order: TieOrder = "position"
     """Which of equally sure tokens is drawn anew: the first in the sequence, or (as released)
     whichever an unstable sort puts first, which varies with padding and processor."""
@@ -197,7 +208,7 @@ class SamplingConfig:
         _positive(self, "steps", "reaction_steps")
         if not 0 < self.keep_fraction <= 1:
             raise ValueError(f"keep_fraction is {self.keep_fraction}; expected above 0 and up to 1")
-        for name in ("temperature", "confidence_noise"):
+        for name in ("temperature", "confidence_noise", "revisions", "revision_temperature"):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected 0 or more")
 

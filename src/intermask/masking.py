@@ -14,6 +14,9 @@ from torch import Tensor
 
 from intermask.config import MaskingConfig
 
+FIRST_ROUNDS = 0.2
+"""Share of the sampler's rounds that count as its first ones; 95% are hidden behind them."""
+
 
 def mask_id(codebook_size: int) -> int:
     """Id of a hidden token; as a label it means "not asked for"."""
@@ -75,6 +78,9 @@ def corrupt(
     selected, some become a random code and most of the rest MASK; the remainder stays visible but
     is still asked for (BERT's noise).
 
+    A share ``config.first_rounds_probability`` of the samples looks as in the sampler's first
+    rounds: u lies below `FIRST_ROUNDS`, and all that was selected becomes MASK.
+
     Args:
         tokens: (b, p, s, n) codes; invalid columns may hold anything.
         valid: (b, n) columns that belong to the sample.
@@ -87,15 +93,20 @@ def corrupt(
     """
     _check_batch(tokens, valid)
     usable = valid[:, None, None, :].expand_as(tokens)
+    first_rounds = torch.zeros(len(tokens), dtype=torch.bool, device=tokens.device)
+    if config.first_rounds_probability:
+        draws = _uniform((len(tokens),), tokens, generator)
+        first_rounds = draws < config.first_rounds_probability
     if bool(_uniform((), tokens, generator) < config.whole_person_probability):
         selected = usable & _one_person(tokens, generator)
     else:
-        selected = _random_share(usable, generator)
+        selected = _random_share(usable, first_rounds, generator)
 
-    to_random = selected & (_uniform(tokens.shape, tokens, generator) < config.random_code_fraction)
-    to_mask = (
-        selected & ~to_random & (_uniform(tokens.shape, tokens, generator) < config.mask_fraction)
-    )
+    noisy = ~first_rounds[:, None, None, None]
+    random = _uniform(tokens.shape, tokens, generator) < config.random_code_fraction
+    to_random = selected & noisy & random
+    masked = _uniform(tokens.shape, tokens, generator) < config.mask_fraction
+    to_mask = selected & ~to_random & (masked | ~noisy)
     codes = _integers(codebook_size, tokens.shape, tokens, generator)
     ignored = mask_id(codebook_size)
     inputs = torch.where(to_random, codes, tokens).masked_fill(to_mask, ignored)
@@ -106,9 +117,10 @@ def corrupt(
     )
 
 
-def _random_share(usable: Tensor, generator: torch.Generator) -> Tensor:
+def _random_share(usable: Tensor, first_rounds: Tensor, generator: torch.Generator) -> Tensor:
     """A uniformly drawn subset of each sample's usable tokens, of a size drawn by the schedule."""
-    ratio = mask_ratio(_uniform((len(usable),), usable, generator))
+    progress = _uniform((len(usable),), usable, generator)
+    ratio = mask_ratio(torch.where(first_rounds, FIRST_ROUNDS * progress, progress))
     wanted = mask_count(ratio, usable.flatten(1).sum(1))
     # Padding comes last in the order, and no more than the usable tokens are wanted.
     order = _uniform(usable.shape, usable, generator).masked_fill(~usable, 2.0)

@@ -197,11 +197,19 @@ def test_the_surest_tokens_are_kept() -> None:
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize("noise", [0.0, 4.0])
+@pytest.mark.parametrize(("noise", "revisions"), [(0.0, 0), (4.0, 0), (4.0, 3)])
 @pytest.mark.parametrize("temperature", [1.0, 0.0])
-def test_a_sample_is_the_same_alone_and_in_a_padded_batch(temperature: float, noise: float) -> None:
+def test_a_sample_is_the_same_alone_and_in_a_padded_batch(
+    temperature: float, noise: float, revisions: int
+) -> None:
     sampler = MaskedSampler(
-        SamplingConfig(steps=8, temperature=temperature, keep_fraction=0.3, confidence_noise=noise),
+        SamplingConfig(
+            steps=8,
+            temperature=temperature,
+            keep_fraction=0.3,
+            confidence_noise=noise,
+            revisions=revisions,
+        ),
         CODES,
     )
     transformer, condition = released_transformer(), _condition()
@@ -214,6 +222,43 @@ def test_a_sample_is_the_same_alone_and_in_a_padded_batch(temperature: float, no
             [_generators()[index]],
         )
         assert torch.equal(alone[0], together[index, ..., :length])
+
+
+def test_revisions_bring_tokens_of_one_round_to_agree() -> None:
+    """A model of two motions, all tokens 0 or all 1: the majority of what is known is likelier."""
+
+    def logits_fn(tokens: Tensor, valid: Tensor) -> Tensor:
+        ones, zeros = ((tokens == code).sum((1, 2, 3)) for code in (1, 0))
+        balance = (ones - zeros) / (ones + zeros).clamp_min(1)
+        logits = torch.full((*tokens.shape, CODES), -30.0)
+        logits[..., 0], logits[..., 1] = 0.0, 20.0 * balance[:, None, None, None]
+        return logits
+
+    def minority(revisions: int) -> float:
+        config = SamplingConfig(steps=1, keep_fraction=1.0, revisions=revisions)
+        sampled = MaskedSampler(config, CODES).sample(
+            _unknown(), torch.ones(3, 9).bool(), logits_fn, _generators()
+        )
+        share = (sampled == 1).float().mean((1, 2, 3))
+        return float(torch.minimum(share, 1 - share).max())
+
+    assert minority(0) > 0.3  # one round: every token tosses its own coin
+    assert minority(30) == 0
+
+
+def test_revisions_leave_known_tokens_alone_and_are_counted() -> None:
+    known = _unknown()
+    known[:, 0] = 3
+    config, seen = SamplingConfig(steps=4, revisions=6), []
+    sampled = MaskedSampler(config, CODES).sample(
+        known,
+        VALID,
+        _random_logits(),
+        _generators(),
+        lambda number, of, tokens: seen.append((number, of)),
+    )
+    assert bool((sampled[:, 0][VALID[:, None].expand(-1, ROWS, -1)] == 3).all())
+    assert seen == [(number, 10) for number in range(1, 11)]
 
 
 def test_a_seed_says_it_all() -> None:

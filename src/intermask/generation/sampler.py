@@ -11,7 +11,7 @@ batch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +20,9 @@ from torch import Tensor, nn
 
 from intermask.config import SamplingConfig, TieOrder
 from intermask.masking import mask_count, mask_id, mask_ratio, padding_id
+
+REVISED_SHARE = 0.25
+"""Share of the new tokens that a revision hides: three quarters then say what belongs there."""
 
 LogitsFn = Callable[[Tensor, Tensor], Tensor]
 """Tokens (b, p, s, n), the mask id where unknown, and valid (b, n) -> logits (b, p, s, n, k)."""
@@ -57,11 +60,32 @@ class Draw:
     probabilities: Tensor
 
 
+@dataclass(frozen=True)
+class _Task:
+    """A batch to be filled: what stays the same in all rounds."""
+
+    valid: Tensor
+    rows: int
+    logits_fn: LogitsFn
+    generators: Sequence[torch.Generator]
+
+    def maps(self, sequence: Tensor) -> Tensor:
+        """(b, l) to token maps (b, p, s, n)."""
+        return rearrange(sequence, "b (p s n) -> b p s n", s=self.rows, n=self.valid.shape[1])
+
+    def logits(self, sequence: Tensor) -> Tensor:
+        """(b, l, k) of a sequence (b, l)."""
+        return rearrange(
+            self.logits_fn(self.maps(sequence), self.valid), "b p s n k -> b (p s n) k"
+        )
+
+
 class MaskedSampler:
     """Iterative decoding of masked tokens, by confidence.
 
     In every round, the least sure tokens are hidden again, fewer each time along a cosine, and
-    drawn anew from the model's logits. A token that a round leaves in place is final.
+    drawn anew from the model's logits. A token that a round leaves in place is final, but for
+    revisions: rounds at the end that draw some of the new tokens once more.
     """
 
     def __init__(self, config: SamplingConfig, codebook_size: int) -> None:
@@ -89,37 +113,53 @@ class MaskedSampler:
         invalid.
         """
         self._check(tokens, valid, generators)
-        _, people, rows, _ = tokens.shape
         padded = tokens.masked_fill(rearrange(~valid, "b n -> b 1 1 n"), self.padding_id)
+        task = _Task(valid, tokens.shape[2], logits_fn, generators)
         sequence = rearrange(padded, "b p s n -> b (p s n)")
         editable = sequence == self.mask_id
+        if not bool(editable.any()):
+            return padded
+        rounds = steps or self.config.steps
+        all_rounds = rounds + self.config.revisions
+        for number, filled in enumerate(self._rounds(task, sequence, editable, rounds), start=1):
+            if on_step is not None:
+                on_step(number, all_rounds, task.maps(filled))
+        return task.maps(filled)
+
+    def _rounds(
+        self, task: _Task, sequence: Tensor, editable: Tensor, rounds: int
+    ) -> Iterator[Tensor]:
+        """The sequence (b, l) after each round: of those that fill it, then those that revise it."""
         counts = editable.sum(dim=1)
         confidence = torch.full(sequence.shape, math.inf, device=sequence.device)
         confidence = confidence.masked_fill(editable, 0.0)
-        rounds = steps or self.config.steps
-        if not bool(editable.any()):
-            rounds = 0
-
-        for number, progress in enumerate(torch.linspace(0, 1, rounds), start=1):
+        for progress in torch.linspace(0, 1, rounds):
             numbers = mask_count(mask_ratio(progress).to(counts.device), counts)
             hidden = least_confident(confidence, numbers, self.config.tie_order)
-            sequence = sequence.masked_fill(hidden, self.mask_id)
-            maps = rearrange(sequence, "b (p s n) -> b p s n", p=people, s=rows)
-            logits = rearrange(logits_fn(maps, valid), "b p s n k -> b (p s n) k")
-            draw = self._draw(logits[hidden].float(), _uniforms(hidden, generators))
+            draw = self._drawn(task, sequence, hidden, self.config.temperature)
             sequence = sequence.masked_scatter(hidden, draw.codes)
             confidence = confidence.masked_fill(~hidden, math.inf)
             sureness = draw.probabilities
             if self.config.confidence_noise:
                 scale = self.config.confidence_noise * (1 - float(progress))
-                sureness = _noisy(sureness, scale, _uniforms(hidden, generators))
+                sureness = _noisy(sureness, scale, _uniforms(hidden, task.generators))
             confidence = confidence.masked_scatter(hidden, sureness)
-            if on_step is not None:
-                maps = rearrange(sequence, "b (p s n) -> b p s n", p=people, s=rows)
-                on_step(number, rounds, maps)
-        return rearrange(sequence, "b (p s n) -> b p s n", p=people, s=rows)
+            yield sequence
 
-    def _draw(self, logits: Tensor, uniforms: Tensor) -> Draw:
+        for _ in range(self.config.revisions):
+            chosen = _uniforms(editable, task.generators) < REVISED_SHARE
+            hidden = torch.zeros_like(editable).masked_scatter(editable, chosen)
+            draw = self._drawn(task, sequence, hidden, self.config.revision_temperature)
+            sequence = sequence.masked_scatter(hidden, draw.codes)
+            yield sequence
+
+    def _drawn(self, task: _Task, sequence: Tensor, hidden: Tensor, temperature: float) -> Draw:
+        """Codes for the hidden tokens, from logits that see all others of the sequence."""
+        logits = task.logits(sequence.masked_fill(hidden, self.mask_id))
+        uniforms = _uniforms(hidden, task.generators)
+        return self._draw(logits[hidden].float(), uniforms, temperature)
+
+    def _draw(self, logits: Tensor, uniforms: Tensor, temperature: float) -> Draw:
         """Sample one code for each row of logits (m, k), by uniform numbers (m,) in [0, 1).
 
         Only the best codes are kept; of these, the code is the first whose cumulative probability
@@ -127,11 +167,11 @@ class MaskedSampler:
         seed means the same on any device; in double precision, so that a filtered code is never
         reached.
         """
-        greedy = self.config.temperature == 0
+        greedy = temperature == 0
         kept = 1 if greedy else math.ceil(self.config.keep_fraction * self.codebook_size)
         best = logits.topk(kept, dim=-1)
         filtered = torch.full_like(logits, -math.inf).scatter(-1, best.indices, best.values)
-        tempered = filtered.double() / (1.0 if greedy else self.config.temperature)
+        tempered = filtered.double() / (1.0 if greedy else temperature)
         cumulative = tempered.softmax(dim=-1).cumsum(dim=-1)
         targets = uniforms.double().unsqueeze(-1) * cumulative[:, -1:]
         codes = torch.searchsorted(cumulative, targets, right=True)
