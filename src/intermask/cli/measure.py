@@ -16,22 +16,6 @@ if TYPE_CHECKING:
     from intermask.evaluation.real_motion import RealMotion
     from intermask.motion import Motion
 
-# name of the metric, title, unit, factor from the metric to the unit, decimals
-_COLUMNS = (
-    ("skate", "skate", "mm", 1.0, 1),
-    ("floating", "float", "mm", 1.0, 1),
-    ("interpenetration", "joints", "mm", 1.0, 1),
-    ("penetrating_frames", "inside", "%", 100.0, 0),
-    ("deepest_penetration", "deepest", "mm", 1.0, 0),
-    ("total_penetration", "total", "mm", 1.0, 0),
-    ("jerk", "jerk", "m/s³", 1.0, 0),
-    ("peak_jerk", "peak", "m/s³", 1.0, 0),
-    ("jerk_area", "area", "m/s²", 1.0, 0),
-    ("bone_drift", "bones", "%", 100.0, 2),
-    ("hand_contact", "hands", "%", 100.0, 0),
-    ("person_correlation", "together", "", 1.0, 2),
-)
-
 
 def measure(
     motions: Annotated[
@@ -141,23 +125,18 @@ def _print_results(
     real_name: str,
 ) -> None:
     from intermask.evaluation.measurement import mean_of
+    from intermask.evaluation.terms import PHYSICS
 
     rows = [(path.stem, result) for path, result in zip(paths, results, strict=True)]
     if len(results) > 1:
         rows.append((f"mean of {len(results)}", mean_of(results)))
     if real is not None:
         rows.append((f"{real_name}, {real.clips} clips", real.metrics))
-    columns = [column for column in _COLUMNS if real is not None or column[0] != "jerk_area"]
-    header = ["", *(column[1] for column in columns)]
-    units = ["", *(column[2] for column in columns)]
+    columns = [term for term in PHYSICS if real is not None or term.key != "jerk_area"]
+    header = ["", *(term.short for term in columns)]
+    units = ["", *(term.unit for term in columns)]
     cells = [
-        [
-            name,
-            *(
-                _cell(result.numbers()[key], factor, decimals)
-                for key, _, _, factor, decimals in columns
-            ),
-        ]
+        [name, *(term.shown(result.numbers()[term.key]) for term in columns)]
         for name, result in rows
     ]
     print_columns(header, [units, *cells])
@@ -167,10 +146,6 @@ def _print_results(
                 f'{path.stem}: "{motion.caption}" asks for {name}: '
                 f"in {100 * share:.0f} % of its frames"
             )
-
-
-def _cell(value: float | None, factor: float, decimals: int) -> str:
-    return "-" if value is None else f"{factor * value:.{decimals}f}"
 
 
 def _as_json(

@@ -1,0 +1,101 @@
+"""A report as Markdown: the facts of the page, for terminals, issues and model cards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from intermask.evaluation import report_tables
+from intermask.evaluation.report_tables import Report, Table
+
+
+def write_markdown(report: Report) -> str:
+    """The report as text in GitHub's Markdown, ending with a newline.
+
+    Args:
+        report: as in ``report.json``.
+    """
+    name = report_tables.evaluated_row(report)["name"]
+    parts = [
+        f"# Evaluation of {_escaped(name)}",
+        f"**{report_tables.protocol_sentence(report)}**",
+        _list(report_tables.why_not_official(report)),
+        *(_escaped(each) for each in report_tables.headline(report)),
+        "## Numbers",
+        "Means over replications with 95 % intervals. ↑ higher is better, ↓ lower is better, → "
+        "nearer to ground truth is better.",
+        _table(report_tables.metric_table(report)),
+        *_physics(report),
+        *_audit(report),
+        *_samples(report),
+        *_facts("Tokenizer", report_tables.block_facts(report, "tokenizer")),
+        *_facts("Memorisation", report_tables.block_facts(report, "memorisation")),
+        *_facts("Protocol and speed", report_tables.protocol_facts(report)),
+        *(
+            part
+            for title, facts in report_tables.folded_facts(report)
+            for part in _facts(title.capitalize(), facts)
+        ),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _physics(report: Report) -> list[str]:
+    table = report_tables.physics_table(report)
+    if table is None:
+        return []
+    columns = report_tables.meanings(report_tables.physics_shown(report))
+    return [
+        "## Physics",
+        "A motion in which nobody moves has no flaw: read every number beside ground truth.",
+        _table(table),
+        _list([f"{title}: {meaning}" for title, meaning in columns]),
+    ]
+
+
+def _audit(report: Report) -> list[str]:
+    table = report_tables.audit_table(report)
+    if table is None:
+        return []
+    verdicts = [f"**{each['change']}**: {each['says']}" for each in report["audit"]]
+    return ["## What the evaluator sees", _table(table), "\n".join(f"- {v}" for v in verdicts)]
+
+
+def _samples(report: Report) -> list[str]:
+    samples = report.get("samples") or {}
+    header = ("", "clip", "distance", "caption")
+    rows = [
+        (kind, str(each["name"]), f"{float(each['distance']):.3f}", str(each["caption"]))
+        for kind in ("worst", "best")
+        for each in samples.get(kind) or ()
+    ]
+    if not rows:
+        return []
+    return [
+        "## Worst and best motions",
+        "By the distance between caption and motion, as the evaluator sees it.",
+        _table(Table(header, tuple(rows))),
+    ]
+
+
+def _facts(title: str, facts: Sequence[tuple[str, str]]) -> list[str]:
+    return [f"## {title}", _table(Table(("", ""), tuple(facts)))] if facts else []
+
+
+def _table(table: Table) -> str:
+    rows = [table.header, tuple("---" for _ in table.header)]
+    for row in table.rows:
+        cells = tuple(_escaped(cell) for cell in row)
+        important = table.important and row[0] == table.important
+        rows.append(tuple(f"**{cell}**" for cell in cells) if important else cells)
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _list(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {_escaped(each)}" for each in sentences)
+
+
+def _escaped(text: str) -> str:
+    """Text that Markdown shows as it is."""
+    for sign in "\\|*_<>`":
+        text = text.replace(sign, f"\\{sign}")
+    return " ".join(text.split())

@@ -1,0 +1,267 @@
+"""What a report says, as sentences and tables of text: the same in Markdown and on a page.
+
+Reports are dictionaries as `report.json` holds them (``kind: intermask-evaluation``). Parts that a
+report does not have give no table.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from intermask.evaluation.terms import (
+    GROUND_TRUTH,
+    METRICS,
+    PHYSICS,
+    RECONSTRUCTION,
+    REFERENCE_ROWS,
+    SHUFFLED,
+    Term,
+    direction,
+    mark,
+)
+
+Report = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of text; the first column names the rows."""
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    important: str = ""
+    """Name of the row that the report is about."""
+
+
+def evaluated_row(report: Report) -> Mapping[str, Any]:
+    """The row of the model that a report is about: the first that is no reference row.
+
+    Where there is none, the last row.
+    """
+    rows: Sequence[Mapping[str, Any]] = report["rows"]
+    return next((row for row in rows if row["name"] not in REFERENCE_ROWS), rows[-1])
+
+
+def row_named(report: Report, name: str) -> Mapping[str, Any] | None:
+    """A row by its name."""
+    return next((row for row in report["rows"] if row["name"] == name), None)
+
+
+def value_of(row: Mapping[str, Any] | None, term: Term) -> float | None:
+    """The mean of a metric, or a physical metric, of a row; None where it has none."""
+    if row is None:
+        return None
+    interval = row.get("metrics", {}).get(term.key)
+    if interval is not None:
+        return float(interval["mean"])
+    number = row.get("physics", {}).get(term.key)
+    return None if number is None else float(number)
+
+
+def interval_text(interval: Mapping[str, Any] | None, term: Term) -> str:
+    """``0.449 ± 0.004``; a dash where there is no number."""
+    if interval is None or interval.get("mean") is None:
+        return "–"
+    half = interval.get("half_width")
+    spread = "" if half is None else f" ± {term.shown(half)}"
+    return term.shown(interval["mean"]) + spread
+
+
+def metrics_shown(report: Report) -> list[Term]:
+    """Metrics that any row has."""
+    return [term for term in METRICS if any(term.key in row["metrics"] for row in report["rows"])]
+
+
+def physics_shown(report: Report) -> list[Term]:
+    """Physical metrics that any row has a value of."""
+    return [
+        term
+        for term in PHYSICS
+        if any((row.get("physics") or {}).get(term.key) is not None for row in report["rows"])
+    ]
+
+
+def metric_table(report: Report) -> Table:
+    """Rows of the report by metrics of the evaluator, with 95 % intervals."""
+    terms = metrics_shown(report)
+    return Table(
+        ("", *(f"{term.short} {mark(term)}" for term in terms)),
+        tuple(
+            (row["name"], *(interval_text(row["metrics"].get(term.key), term) for term in terms))
+            for row in report["rows"]
+        ),
+        evaluated_row(report)["name"],
+    )
+
+
+def physics_table(report: Report) -> Table | None:
+    """Rows of the report by physical metrics; None if no row has any."""
+    terms = physics_shown(report)
+    if not terms:
+        return None
+    return Table(
+        ("", *(_physical_title(term) for term in terms)),
+        tuple(
+            (row["name"], *(term.shown(row["physics"].get(term.key)) for term in terms))
+            for row in report["rows"]
+            if row.get("physics")
+        ),
+        evaluated_row(report)["name"],
+    )
+
+
+def _physical_title(term: Term) -> str:
+    return f"{term.short}, {term.unit} {mark(term)}" if term.unit else f"{term.short} {mark(term)}"
+
+
+def meanings(terms: Sequence[Term]) -> list[tuple[str, str]]:
+    """Title of each column, and what it is and which direction is better."""
+    return [
+        (
+            term.short if term.short == term.title else f"{term.short}: {term.title}",
+            f"{term.meaning}; {direction(term)}",
+        )
+        for term in terms
+    ]
+
+
+def audit_table(report: Report) -> Table | None:
+    """What happened to the evaluator's metrics when real clips were changed."""
+    audit = report.get("audit")
+    if not audit:
+        return None
+    terms = [term for term in METRICS if any(term.key in each["metrics"] for each in audit)]
+    seen = {True: "yes", False: "no", None: "–"}
+    return Table(
+        ("real clips with", *(f"{term.short} {mark(term)}" for term in terms), "seen"),
+        tuple(
+            (
+                each["change"],
+                *(interval_text(each["metrics"].get(term.key), term) for term in terms),
+                seen[each["sees"]],
+            )
+            for each in audit
+        ),
+    )
+
+
+def headline(report: Report) -> list[str]:
+    """The least that a reader should know, a sentence each."""
+    name = evaluated_row(report)["name"]
+    return [
+        sentence
+        for sentence in (_fid_sentence(report, name), _matching_sentence(report, name))
+        if sentence
+    ]
+
+
+def _fid_sentence(report: Report, name: str) -> str:
+    fid = next(term for term in METRICS if term.key == "fid")
+    model = value_of(row_named(report, name), fid)
+    if model is None:
+        return ""
+    sentence = f"FID of {name} is {fid.shown(model)}"
+    tokenizer = value_of(row_named(report, RECONSTRUCTION), fid)
+    real = value_of(row_named(report, GROUND_TRUTH), fid)
+    beside = []
+    if tokenizer is not None and name != RECONSTRUCTION:
+        beside.append(f"its tokenizer alone scores {fid.shown(tokenizer)}")
+    if real is not None:
+        beside.append(f"real motion against real motion {fid.shown(real)}")
+    return f"{sentence}; {', '.join(beside)}." if beside else f"{sentence}."
+
+
+def _matching_sentence(report: Report, name: str) -> str:
+    for key in ("r_precision_3", "r_precision_1"):
+        term = next(each for each in METRICS if each.key == key)
+        model = value_of(row_named(report, name), term)
+        if model is None:
+            continue
+        sentence = (
+            f"For {100 * model:.0f} % of captions the motion of {name} is among the {key[-1]} "
+            f"nearest of {report['protocol'].get('pool', 'its pool')}"
+        )
+        beside = [
+            f"{100 * value:.0f} % for {row}"
+            for row in (GROUND_TRUTH, SHUFFLED)
+            if (value := value_of(row_named(report, row), term)) is not None
+        ]
+        return f"{sentence}; {', '.join(beside)}." if beside else f"{sentence}."
+    return ""
+
+
+def protocol_sentence(report: Report) -> str:
+    """Whether this is the official protocol."""
+    if report["protocol"]["official"]:
+        return (
+            "This is the official protocol: its numbers can stand beside those of papers that "
+            "used the same evaluator."
+        )
+    return (
+        "This is not the official protocol: compare its numbers with each other, and with reports "
+        "made in the same way, not with papers."
+    )
+
+
+def why_not_official(report: Report) -> list[str]:
+    """What differs from the official protocol, a sentence each."""
+    if report["protocol"]["official"]:
+        return []
+    return [str(each) for each in report["protocol"].get("why_not", [])]
+
+
+def protocol_facts(report: Report) -> list[tuple[str, str]]:
+    """What was measured, and on how much."""
+    left_out = ("official", "why_not")
+    facts = [
+        (key.replace("_", " "), _plain(value))
+        for key, value in report["protocol"].items()
+        if key not in left_out
+    ]
+    speed = report.get("speed") or {}
+    return facts + [(key.replace("_", " "), _plain(value)) for key, value in speed.items()]
+
+
+def folded_facts(report: Report) -> list[tuple[str, list[tuple[str, str]]]]:
+    """What it takes to make the report again: settings, versions, seeds, hashes."""
+    sections = []
+    for key in ("settings", "versions", "seeds", "hashes"):
+        facts = list(_flat(report.get(key) or {}))
+        if key == "versions":
+            facts.insert(0, ("intermask", str(report.get("intermask_version", "unknown"))))
+        if facts:
+            sections.append((key, facts))
+    return sections
+
+
+def block_facts(report: Report, key: str) -> list[tuple[str, str]]:
+    """Single numbers of the blocks ``tokenizer`` and ``memorisation``; lists are counted."""
+    return list(_flat(report.get(key) or {}))
+
+
+def _flat(block: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:
+    for key, value in block.items():
+        name = f"{before}{key}".replace("_", " ")
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{name}, ")
+        else:
+            yield name, _plain(value)
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
+    if isinstance(value, str | int):
+        return str(value)
+    if isinstance(value, Sequence) and len(value) > 8:
+        return f"{len(value)} values"
+    if isinstance(value, Sequence):
+        return ", ".join(_plain(each) for each in value) or "none"
+    return json.dumps(value, ensure_ascii=False)
