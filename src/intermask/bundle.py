@@ -96,7 +96,7 @@ def save_bundle(model: Model, folder: str | Path, *, half: bool = False) -> Path
     folder = Path(folder)
     with atomic_folder(folder) as temporary:
         shards = {
-            name: _save_shards(part, temporary, name, half and name != "normaliser")
+            name: save_shards(part, temporary, name, half and name != "normaliser")
             for name, part in model.parts().items()
         }
         content = {
@@ -128,12 +128,12 @@ def load_bundle(folder: str | Path) -> Model:
         shards = content["shards"]
     except (KeyError, ValueError, TypeError) as error:
         raise UserError(f"{folder / CONFIG} is not a usable configuration: {error}") from error
-    statistics = _load_shards(folder, shards.get("normaliser", []))
+    statistics = load_shards(folder, shards.get("normaliser", []))
     if set(statistics) != {"mean", "std"}:
         raise UserError(f"{folder}: the normaliser holds {sorted(statistics)}, not mean and std")
     model = build(config, Normaliser(statistics["mean"], statistics["std"]))
     for name, part in model.parts().items():
-        load_exactly(part, _load_shards(folder, shards.get(name, [])), f"{folder} ({name})")
+        load_exactly(part, load_shards(folder, shards.get(name, [])), f"{folder} ({name})")
     model.provenance = content.get("provenance", {})
     durations = folder / "captions.json"
     if durations.is_file():
@@ -192,7 +192,8 @@ def load_exactly(module: nn.Module, state: dict[str, Tensor], where: str) -> Non
     module.load_state_dict({key: value.to(expected[key].dtype) for key, value in state.items()})
 
 
-def _save_shards(part: nn.Module, folder: Path, name: str, half: bool) -> list[str]:
+def save_shards(part: nn.Module, folder: Path, name: str, half: bool = False) -> list[str]:
+    """Write the weights of a network as files of limited size; returns their names."""
     shards: list[dict[str, Tensor]] = [{}]
     size = 0
     for key, value in part.state_dict().items():
@@ -213,12 +214,17 @@ def _save_shards(part: nn.Module, folder: Path, name: str, half: bool) -> list[s
     return files
 
 
-def _load_shards(folder: Path, files: list[str]) -> dict[str, Tensor]:
+def load_shards(folder: Path, files: list[str]) -> dict[str, Tensor]:
+    """Weights that `save_shards` wrote, on the CPU.
+
+    Raises:
+        UserError: a file is missing or damaged.
+    """
     state: dict[str, Tensor] = {}
     for file in files:
         path = folder / Path(file).name  # a foreign bundle must not reach outside its folder
         if not path.is_file():
-            raise UserError(f"{path} is missing from the bundle")
+            raise UserError(f"{path} is missing")
         try:
             state |= load_file(path)
         except (SafetensorError, OSError) as error:

@@ -337,6 +337,63 @@ class TransformerTraining:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EvaluatorConfig:
+    """An evaluator of our own: a motion transformer and a head on a frozen text encoder.
+
+    Defaults are the sizes of InterCLIP (method, section 6).
+    """
+
+    width: int = 1024
+    """Of the motion transformer."""
+    layers: int = 8
+    heads: int = 8
+    feedforward: int = 2048
+    embedding: int = 512
+    """Numbers that a caption or a motion becomes."""
+    dropout: float = 0.1
+    start_scale: float = 3.78
+    """Length of every embedding before training learns it; products of embeddings are the logits
+    of the loss, so this is CLIP's temperature of 0.07."""
+
+    def __post_init__(self) -> None:
+        _positive(self, "width", "layers", "heads", "feedforward", "embedding", "start_scale")
+        _divides(self, "heads", "width")
+        if self.width % 2:
+            raise ValueError(f"width is {self.width}; sines and cosines need an even one")
+        _fraction(self, "dropout")
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluatorTraining:
+    """One file that says everything about the training of an evaluator.
+
+    ``run.best_metric``: r_precision_1, r_precision_2, r_precision_3 (by itself) or cross_entropy.
+    """
+
+    model: EvaluatorConfig = field(default_factory=EvaluatorConfig)
+    text: TextConfig = field(default_factory=lambda: TextConfig(encoder="minilm", width=384))
+    optimiser: OptimiserConfig = field(default_factory=OptimiserConfig)
+    run: RunConfig = field(default_factory=RunConfig)
+    pool: int = 32
+    """Clips among which R-precision searches, in validation and whenever this evaluator is used."""
+    max_frames: int = 300
+    shortest_crop: float = 1.0
+    """Clips are cropped at random to no less than this share of what is usable of them; 1: only
+    where they are longer than ``max_frames``."""
+    floor: FloorRule = "per_person"
+    """Whose lowest point is the floor; that of the models to be measured."""
+    mirror: bool = True
+    """Also train on mirror images, with left and right exchanged in their captions."""
+
+    def __post_init__(self) -> None:
+        _choices(self)
+        _positive(self, "max_frames", "shortest_crop")
+        _fraction(self, "shortest_crop")
+        if self.pool < 4:
+            raise ValueError(f"pool is {self.pool}; the best 3 of it say something from 4 on")
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelConfig:
     """Everything a bundle needs to be rebuilt and used."""
 

@@ -11,7 +11,9 @@ import typer
 
 from intermask import __version__
 from intermask.cli.bench import bench_app
+from intermask.cli.compare import compare
 from intermask.cli.data import data_app
+from intermask.cli.evaluators import import_evaluator
 from intermask.cli.export import export
 from intermask.cli.failures import SentenceGroup
 from intermask.cli.generate import complete, generate, react
@@ -92,12 +94,26 @@ app.command(
     )
 )(nearest)
 app.command(
+    epilog=examples(
+        "intermask compare reports/before reports/after",
+        "intermask compare reports/before reports/after --row 'tokenizer reconstruction'",
+    )
+)(compare)
+app.command(
     epilog=examples("intermask info", "intermask info dance.npz", "intermask info runs/transformer")
 )(info)
 app.command(epilog=examples("intermask bundle runs/transformer -o mybundle --half"))(bundle)
 app.command(
     "import-official", epilog=examples("intermask import-official InterMask/ -o official --check")
 )(import_official)
+
+app.command(
+    "import-evaluator",
+    epilog=examples(
+        "intermask import-evaluator InterMask/ -o interclip",
+        "intermask import-evaluator InterMask/ --dataset interx --glove Inter-X/glove -o interx",
+    ),
+)(import_evaluator)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""``train tokenizer`` and ``train transformer``."""
+"""``train tokenizer``, ``train transformer`` and ``train evaluator``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -35,12 +35,14 @@ if TYPE_CHECKING:
     from intermask.training.engine import Engine
     from intermask.training.finetuning import Origin
     from intermask.training.loop import FitResult
+    from intermask.training.runs import StageName
 
 INTERRUPTED = 130
 
 train_app = typer.Typer(
     no_args_is_help=True,
-    help="Train one of the two stages: first the tokenizer, then the transformer on its codes.",
+    help="Train one of the two stages, first the tokenizer, then the transformer on its codes; or "
+    "an evaluator, which measures them.",
 )
 
 DataOption = Annotated[
@@ -200,6 +202,49 @@ def transformer(
     _fit(stage, plan, engine, stop_after, then)
 
 
+@train_app.command(
+    epilog=examples(
+        "intermask train evaluator --data data/salsa --data data/grapplemap -o runs/evaluator",
+        "intermask train evaluator --data data/InterHuman --preset paper-interhuman "
+        "--set text.encoder=clip --set text.width=768 -o runs/evaluator",
+        "intermask train evaluator --data data/salsa -o runs/evaluator --resume",
+    )
+)
+def evaluator(
+    data: DataOption,
+    output: RunOption,
+    preset: PresetOption = None,
+    share: ShareOption = None,
+    settings: SetOption = None,
+    resume: ResumeOption = False,
+    stop_after: StopOption = None,
+    device: DeviceOption = "auto",
+    text_source: TextSourceOption = None,
+    cache: CacheOption = None,
+    no_cache: NoCacheOption = False,
+) -> None:
+    """An evaluator: captions and motions in one space, to measure how well they go together."""
+    sources = _sources(data, share)
+    plan = _plan("evaluator", output, preset, settings, resume, None)
+    plan = replace(plan, cache=cache_folder(cache, no_cache))
+    engine = _start(plan, device)
+    with working("reading the data"):
+        from intermask.evaluation.evaluators.runs import prepare_evaluator
+
+        stage = prepare_evaluator(
+            output,
+            plan.training,
+            sources,
+            engine.device,
+            resume=plan.resume,
+            text_source=text_source,
+            cache=plan.cache,
+            watch=_watch(engine),
+        )
+    then = f"intermask evaluate MODEL --data {data[0]} --evaluator {output} -o REPORT"
+    _fit(stage, plan, engine, stop_after, then)
+
+
 def _check_one_process(*plans: Plan) -> None:
     """Processes are started once a command, so that one command trains one stage on them."""
     if any(plan.training.run.devices > 1 for plan in plans):
@@ -271,7 +316,7 @@ def _sources(data: Sequence[Path], shares: Sequence[float] | None) -> list[Sourc
 class Plan:
     """One training that a command is about to do."""
 
-    stage: Literal["tokenizer", "transformer"]
+    stage: StageName
     run: Path
     training: Any
     resume: bool
@@ -281,7 +326,7 @@ class Plan:
 
 
 def _plan(
-    stage: Literal["tokenizer", "transformer"],
+    stage: StageName,
     run: Path,
     preset: str | None,
     settings: Sequence[str] | None,
@@ -300,7 +345,7 @@ def _plan(
         changes = settings or ()
         if resume and (preset is None or init is not None):
             return Plan(stage, run, changed(saved_training(run, stage), changes), True, None)
-        if init is None:
+        if init is None or stage == "evaluator":
             return Plan(stage, run, load_preset(stage, preset or "small", changes), resume, None)
         origin = finetuning.read_origin(init)
         base: Any = finetuning.base_settings(stage, origin) if preset is None else None

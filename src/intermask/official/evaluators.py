@@ -10,15 +10,19 @@ Sizes come from the weights and must agree with the yaml; nothing in a file can 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from intermask.config import DataSet
 from intermask.errors import MissingExtra, UserError
+from intermask.evaluation.evaluators.evaluator import InterClipEvaluator, InterXPairEvaluator
 from intermask.evaluation.evaluators.interclip import InterClip, InterClipConfig
 from intermask.evaluation.evaluators.interx import InterXEvaluator, InterXEvaluatorConfig
+from intermask.evaluation.evaluators.words import WordVectors
 from intermask.models.transformer import PEOPLE, sinusoids
 from intermask.official.configuration import default_text_heads
 from intermask.official.evaluator_names import (
@@ -38,6 +42,7 @@ from intermask.official.tree import (
     read_checkpoint,
 )
 from intermask.representation import DECODED
+from intermask.text.clip_files import find_vocabulary
 from intermask.text.clip_tokenizer import ClipTokenizer
 
 INTERCLIP = "interclip.ckpt"
@@ -91,6 +96,115 @@ def import_interx_evaluator(folder: str | Path) -> InterXEvaluator:
     network = InterXEvaluator(_interx_config(run))
     load_weights(network, run, interx_evaluator_renaming())
     return network.eval()
+
+
+@dataclass(frozen=True)
+class ImportedEvaluator:
+    """An evaluator of the authors, ready to be used and saved."""
+
+    evaluator: InterClipEvaluator | InterXPairEvaluator
+    provenance: dict[str, Any]
+    vocabulary: tuple[Path, ...]
+    """Files of CLIP's vocabulary to keep beside InterCLIP."""
+    captions: str
+    """Whether it can read captions, in words."""
+
+
+def import_evaluator(
+    path: str | Path,
+    *,
+    dataset: DataSet | None = None,
+    text_source: Path | None = None,
+    text_heads: int | None = None,
+    glove: Path | None = None,
+) -> ImportedEvaluator:
+    """Either evaluator of a release, with what it needs to read captions where that is at hand.
+
+    Args:
+        path: as for `import_interclip` or `import_interx_evaluator`.
+        dataset: whose evaluator, where the folder holds both.
+        text_source: folder with CLIP's ``vocab.json`` and ``merges.txt``. Default: the Hugging
+            Face cache; without them InterCLIP reads motions only.
+        text_heads: see `import_interclip`.
+        glove: folder with Inter-X's word vectors. Default: ``glove`` in ``path``; without them
+            its evaluator reads motions only.
+
+    Raises:
+        FileNotFoundError: a file is missing, or neither evaluator is there.
+        UserError: something does not fit, or both are there and none was chosen.
+    """
+    path = Path(path)
+    if (dataset or _only_dataset(path)) == "interx":
+        return _interx_with_words(path, glove)
+    return _interclip_with_vocabulary(path, text_source, text_heads)
+
+
+def _only_dataset(path: Path) -> DataSet:
+    """Whose evaluator a folder holds.
+
+    Raises:
+        FileNotFoundError: none.
+        UserError: both.
+    """
+    folders = (path, path / "checkpoints" / "eval_model")
+    names = (INTERCLIP, INTERCLIP_OPTIONS)
+    interclip = any((folder / name).is_file() for folder in folders for name in names)
+    interx = path.is_file() or bool(_interx_files(path))
+    if interclip and interx:
+        raise UserError(
+            f"{path} holds both evaluators; say which one with --dataset interhuman or --dataset "
+            "interx"
+        )
+    if not interclip and not interx:
+        raise FileNotFoundError(
+            f"{path} holds no evaluator: neither {INTERCLIP} with {INTERCLIP_OPTIONS} (there or in "
+            f"checkpoints/eval_model), nor {INTERX} up to two folders below"
+        )
+    return "interhuman" if interclip else "interx"
+
+
+def _interclip_with_vocabulary(
+    path: Path, text_source: Path | None, text_heads: int | None
+) -> ImportedEvaluator:
+    vocabulary: tuple[Path, ...] = ()
+    captions = (
+        "not yet: CLIP's vocab.json and merges.txt are not at hand; give their folder as "
+        "--text-source, now or whenever it is used"
+    )
+    try:
+        vocabulary = find_vocabulary(text_source)
+        captions = "read with CLIP's vocabulary, which is kept in the folder"
+    except (FileNotFoundError, MissingExtra):
+        if text_source is not None:
+            raise
+    tokenizer = ClipTokenizer.load(*vocabulary) if vocabulary else None
+    network = import_interclip(path, tokenizer=tokenizer, text_heads=text_heads)
+    return ImportedEvaluator(
+        InterClipEvaluator(network=network, device=torch.device("cpu")),
+        {"imported_from": f"{path.resolve().name}/{INTERCLIP}", "dataset": "InterHuman"},
+        vocabulary,
+        captions,
+    )
+
+
+def _interx_with_words(path: Path, glove: Path | None) -> ImportedEvaluator:
+    network = import_interx_evaluator(path)
+    vectors, captions = None, "not yet: the word vectors are not at hand; import it with --glove"
+    if glove is not None or (path / "glove").is_dir():
+        folder = glove or path / "glove"
+        vectors = WordVectors.load(folder)
+        if vectors.size != network.config.word:
+            raise UserError(
+                f"the word vectors in {folder} have {vectors.size} numbers, the evaluator reads "
+                f"{network.config.word}; give the files of the same release"
+            )
+        captions = f"read with {len(vectors.vectors)} word vectors, which are kept in the folder"
+    return ImportedEvaluator(
+        InterXPairEvaluator(network=network, device=torch.device("cpu"), vectors=vectors),
+        {"imported_from": f"{path.resolve().name}/{INTERX.name}", "dataset": "Inter-X"},
+        (),
+        captions,
+    )
 
 
 # --- InterHuman ----------------------------------------------------------------------------------
@@ -202,9 +316,7 @@ def _check_positions(run: Run, width: int) -> None:
 def _find_interx(folder: Path) -> Path:
     if folder.is_file():
         return folder
-    found = sorted(
-        path for start in ("", "*/", "*/*/") for path in folder.glob(f"{start}{INTERX.as_posix()}")
-    )
+    found = _interx_files(folder)
     if not found:
         raise FileNotFoundError(
             f"{folder / INTERX} is missing, and no folder below {folder} has it; give the folder "
@@ -213,6 +325,12 @@ def _find_interx(folder: Path) -> Path:
     if len(found) > 1:
         raise UserError(f"several evaluators: {', '.join(map(str, found))}; give one of the files")
     return found[0]
+
+
+def _interx_files(folder: Path) -> list[Path]:
+    return sorted(
+        path for start in ("", "*/", "*/*/") for path in folder.glob(f"{start}{INTERX.as_posix()}")
+    )
 
 
 def _read_interx(path: Path) -> Run:

@@ -1,8 +1,8 @@
 """Named training configurations, one TOML file each, and changes to single settings.
 
-A file has two tables, ``tokenizer`` and ``transformer``, with the keys of
-`config.TokenizerTraining` and `config.TransformerTraining`; what it leaves out is the default
-there, which is the paper's.
+A file has a table for each training (``tokenizer``, ``transformer``, ``evaluator``) with the keys
+of `config.TokenizerTraining`, `config.TransformerTraining` and `config.EvaluatorTraining`; what it
+leaves out is the default there, which is the paper's.
 """
 
 from __future__ import annotations
@@ -13,15 +13,22 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any, Literal, TypeVar, overload
 
-from intermask.config import TokenizerTraining, TransformerTraining, from_dict, to_dict
+from intermask.config import (
+    EvaluatorTraining,
+    TokenizerTraining,
+    TransformerTraining,
+    from_dict,
+    to_dict,
+)
 from intermask.errors import UserError
 
-StageName = Literal["tokenizer", "transformer"]
-Training = TypeVar("Training", TokenizerTraining, TransformerTraining)
+StageName = Literal["tokenizer", "transformer", "evaluator"]
+Training = TypeVar("Training", TokenizerTraining, TransformerTraining, EvaluatorTraining)
 
-_KINDS: dict[str, type[TokenizerTraining] | type[TransformerTraining]] = {
+_KINDS: dict[str, type[Any]] = {
     "tokenizer": TokenizerTraining,
     "transformer": TransformerTraining,
+    "evaluator": EvaluatorTraining,
 }
 
 
@@ -39,18 +46,23 @@ def load_preset(
 def load_preset(
     stage: Literal["transformer"], name: str, changes: Sequence[str] = ()
 ) -> TransformerTraining: ...
+@overload
+def load_preset(
+    stage: Literal["evaluator"], name: str, changes: Sequence[str] = ()
+) -> EvaluatorTraining: ...
 def load_preset(
     stage: StageName, name: str, changes: Sequence[str] = ()
-) -> TokenizerTraining | TransformerTraining:
-    """Configuration of one stage by the name of a preset.
+) -> TokenizerTraining | TransformerTraining | EvaluatorTraining:
+    """Configuration of one training by the name of a preset.
 
     Args:
-        stage: which of its two tables.
+        stage: which of its tables.
         name: such as ``small``.
         changes: ``key=value`` with a dotted key, such as ``optimiser.steps=2000``; see `changed`.
 
     Raises:
-        UserError: an unknown preset or key (the nearest one is named), or an unusable value.
+        UserError: an unknown preset or key (the nearest one is named), an unusable value, or a
+            preset without this training.
     """
     names = preset_names()
     if name not in names:
@@ -59,7 +71,12 @@ def load_preset(
         raise UserError(f"there is no preset {name!r}; {hint}")
     text = resources.files("intermask.presets").joinpath(f"{name}.toml").read_text("utf-8")
     tables = tomllib.loads(text)
-    training: TokenizerTraining | TransformerTraining = _build(
+    if stage not in tables:
+        raise UserError(
+            f"the preset {name!r} has nothing for the {stage}: such a training reads InterHuman's "
+            "layout only; choose another preset"
+        )
+    training: TokenizerTraining | TransformerTraining | EvaluatorTraining = _build(
         _KINDS[stage], _merged(tables[stage], changes)
     )
     return training

@@ -1,4 +1,4 @@
-"""What a model folder is, in words: a training run or a bundle."""
+"""What a folder is, in words: a training run, a bundle or an evaluator."""
 
 from __future__ import annotations
 
@@ -23,19 +23,23 @@ Table = tuple[tuple[str, ...], list[tuple[str, ...]]]
 _BEST_METRICS = {
     "tokenizer": TokenizerStage.best_metric,
     "transformer": TransformerStage.best_metric,
+    "evaluator": "r_precision_3",  # its stage lies in a room above this one
 }
 
 
 def describe_folder(folder: str | Path) -> Rows:
-    """Labels and values of a run or a bundle.
+    """Labels and values of a run, a bundle or an evaluator.
 
     Raises:
-        UserError: the folder is neither.
+        UserError: the folder is none of them.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"there is no folder {str(folder)!r}; expected a training run or a bundle")
-    return _bundle(folder) if is_bundle(folder) else _run(folder)
+    if is_bundle(folder):
+        return _bundle(folder)
+    evaluator = _evaluator_config(folder)
+    return _run(folder) if evaluator is None else _evaluator(evaluator)
 
 
 def _bundle(folder: Path) -> Rows:
@@ -50,6 +54,27 @@ def _bundle(folder: Path) -> Rows:
         ("text encoder", str(config["text"]["encoder"])),
         ("codes", f"{config['tokenizer']['codebook_size']}"),
         ("sampling", _pairs(config["sampling"])),
+    ]
+    return rows + [(f"provenance: {key}", _text(v)) for key, v in content["provenance"].items()]
+
+
+def _evaluator_config(folder: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads((folder / CONFIG).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    is_one = isinstance(content, dict) and content.get("kind") == "intermask-evaluator"
+    return content if is_one else None
+
+
+def _evaluator(content: dict[str, Any]) -> Rows:
+    rows = [
+        ("kind", f"evaluator, {content['network']}"),
+        ("name", str(content["name"])),
+        ("motion", f"{content['dataset']}, up to {content['max_frames'] / FPS:g} s"),
+        ("parameters", f"{content['parameters'] / 1e6:.2f} M"),
+        ("protocol", _pairs(content["protocol"])),
+        ("fingerprint", str(content["fingerprint"])[:12]),
     ]
     return rows + [(f"provenance: {key}", _text(v)) for key, v in content["provenance"].items()]
 

@@ -99,8 +99,8 @@ def read_origin(folder: Path) -> Origin:
     if content["stage"] == "tokenizer":
         alone = from_dict(TokenizerTraining, content["training"])
         return Origin(name, "tokenizer run", load_tokenizer(folder), None, alone.max_frames, alone)
-    training = from_dict(TransformerTraining, content["training"])
     model = load_model(folder)
+    training = from_dict(TransformerTraining, content["training"])
     tokenizer = FrozenTokenizer(model.tokenizer, model.normaliser, model.config.floor)
     return Origin(name, "transformer run", tokenizer, model, training.max_frames, training)
 

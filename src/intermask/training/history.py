@@ -43,7 +43,7 @@ class History:
 
 def higher_is_better(metric: str) -> bool:
     """Whether a metric grows as a model gets better; errors and losses do not."""
-    return metric.rsplit("/", 1)[-1].startswith("accuracy")
+    return metric.rsplit("/", 1)[-1].startswith(("accuracy", "r_precision"))
 
 
 def read_history(run: Path) -> History:

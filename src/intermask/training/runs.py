@@ -28,6 +28,7 @@ from intermask import __version__
 from intermask.bundle import Model, build, is_bundle, load_bundle, load_exactly
 from intermask.config import (
     SCHEMA_VERSION,
+    EvaluatorTraining,
     ModelConfig,
     TokenizerConfig,
     TokenizerTraining,
@@ -51,8 +52,12 @@ if TYPE_CHECKING:
     from intermask.training.finetuning import Origin
 
 CONFIG = "config.json"
-StageName = Literal["tokenizer", "transformer"]
-_CONFIGURATIONS = {"tokenizer": TokenizerTraining, "transformer": TransformerTraining}
+StageName = Literal["tokenizer", "transformer", "evaluator"]
+_CONFIGURATIONS: dict[str, type[Any]] = {
+    "tokenizer": TokenizerTraining,
+    "transformer": TransformerTraining,
+    "evaluator": EvaluatorTraining,
+}
 
 
 def read_run(folder: Path) -> dict[str, Any]:
@@ -92,10 +97,10 @@ def prepare_tokenizer(
         watch: shows progress.
     """
     if resume:
-        _check_unchanged(folder, "tokenizer", training, data)
+        check_unchanged(folder, "tokenizer", training, data)
     else:
-        _check_free(folder)
-    train, validation = _read_data(data, cache, watch)
+        check_free(folder)
+    train, validation = read_data(data, cache, watch)
     if resume:
         normaliser = _load_normaliser(folder)
     elif origin is not None:
@@ -108,7 +113,7 @@ def prepare_tokenizer(
         weights = origin.tokenizer.autoencoder.state_dict()
         load_exactly(stage.model, weights, f"{origin.name} (tokenizer)")
     if not resume:  # last, so that data that cannot be used leave no folder behind
-        _start(folder, "tokenizer", training, data, **_init_facts(origin))
+        start_run(folder, "tokenizer", training, data, **_init_facts(origin))
         _save_normaliser(folder, normaliser)
     return stage
 
@@ -138,14 +143,14 @@ def prepare_transformer(
         watch: shows progress.
     """
     if resume:
-        _check_unchanged(folder, "transformer", training, data)
+        check_unchanged(folder, "transformer", training, data)
         tokenizer_from = folder
     else:
-        _check_free(folder)
+        check_free(folder)
     frozen, tokenizer_name = _tokenizer_for(tokenizer_from, origin)
     _check_codes(training, frozen.autoencoder)
     encoder = load_text_encoder(training.text.encoder, text_source)
-    train, validation = _read_data(data, cache, watch)
+    train, validation = read_data(data, cache, watch)
     stage = TransformerStage(
         training,
         frozen.autoencoder,
@@ -163,7 +168,7 @@ def prepare_transformer(
         weights = origin.whole.parts()["transformer"].state_dict()
         load_exactly(stage.model, weights, f"{origin.name} (transformer)")
     if not resume:  # last, so that data that cannot be used leave no folder behind
-        _start(
+        start_run(
             folder,
             "transformer",
             training,
@@ -216,9 +221,11 @@ def load_tokenizer(folder: Path) -> FrozenTokenizer:
         model = load_bundle(folder)
         return FrozenTokenizer(model.tokenizer, model.normaliser, model.config.floor)
     content = read_run(folder)
+    if content["stage"] == "evaluator":
+        raise UserError(f"{folder} is an evaluator's run and has no tokenizer")
     if content["stage"] == "tokenizer":
         training = from_dict(TokenizerTraining, content["training"])
-        config, floor, weights = training.model, training.floor, _best_or_last(folder)
+        config, floor, weights = training.model, training.floor, best_or_last(folder)
     else:
         config = from_dict(TokenizerConfig, content["tokenizer"]["model"])
         floor, weights = content["tokenizer"]["floor"], folder / "tokenizer.pt"
@@ -240,6 +247,8 @@ def load_model(folder: Path) -> Model:
     if is_bundle(folder):
         return load_bundle(folder)
     content = read_run(folder)
+    if content["stage"] == "evaluator":
+        raise UserError(f"{folder} is an evaluator's run: it measures motion and cannot generate")
     if content["stage"] != "transformer":
         raise UserError(
             f"{folder} is a tokenizer run and cannot generate; train a transformer on it: "
@@ -259,7 +268,7 @@ def load_model(folder: Path) -> Model:
     )
     model = build(config, frozen.normaliser)
     model.tokenizer.load_state_dict(frozen.autoencoder.state_dict())
-    weights = checkpoint.load(_best_or_last(folder))
+    weights = checkpoint.load(best_or_last(folder))
     load_exactly(model.parts()["transformer"], weights["model"], str(folder))
     model.provenance = {
         "trained_on": content["data"],
@@ -285,9 +294,10 @@ def caption_durations(sources: Sequence[SourceClips]) -> dict[str, float]:
     return {caption: round(statistics.median(values), 2) for caption, values in lengths.items()}
 
 
-def _read_data(
+def read_data(
     data: Sequence[Source], cache: Path | None, watch: Watch
 ) -> tuple[list[SourceClips], list[SourceClips]]:
+    """The training clips and the held-out clips of every folder; see `read_split`."""
     splits: dict[str, list[SourceClips]] = {"train": [], "val": []}
     for split, found in splits.items():
         for each in data:
@@ -296,9 +306,10 @@ def _read_data(
     return splits["train"], splits["val"]
 
 
-def _start(
+def start_run(
     folder: Path, stage: StageName, training: Any, data: Sequence[Source], **more: Any
 ) -> None:
+    """Make a run's folder with its ``config.json``, which also holds ``more``."""
     folder.mkdir(parents=True, exist_ok=True)
     content = {
         "schema_version": SCHEMA_VERSION,
@@ -316,8 +327,12 @@ def _data_facts(data: Sequence[Source]) -> list[dict[str, Any]]:
     return [{"name": each.root.resolve().name, "share": each.share} for each in data]
 
 
-def _check_free(folder: Path) -> None:
-    """A run that never saved a checkpoint may be started again in its place."""
+def check_free(folder: Path) -> None:
+    """A run that never saved a checkpoint may be started again in its place.
+
+    Raises:
+        UserError: the folder holds a run with a checkpoint, or something else.
+    """
     check_can_write(folder / CONFIG)
     if (folder / checkpoint.LAST).exists():
         raise UserError(
@@ -343,7 +358,12 @@ def _learned(training: Any) -> Any:
     return replace(training, run=replace(training.run, devices=1, accumulate=1, compile=False))
 
 
-def _check_unchanged(folder: Path, stage: StageName, training: Any, data: Sequence[Source]) -> None:
+def check_unchanged(folder: Path, stage: StageName, training: Any, data: Sequence[Source]) -> None:
+    """A run goes on with the settings and the data that it began with.
+
+    Raises:
+        UserError: with others, or without a checkpoint.
+    """
     content = _read_run_of(folder, stage)
     before: Any = from_dict(_CONFIGURATIONS[stage], content["training"])
     if _learned(before) != _learned(training):
@@ -392,7 +412,8 @@ def _check_codes(training: TransformerTraining, autoencoder: MotionAutoencoder) 
             )
 
 
-def _best_or_last(folder: Path) -> Path:
+def best_or_last(folder: Path) -> Path:
+    """The checkpoint whose weights a run is used with."""
     best = folder / checkpoint.BEST
     return best if best.is_file() else folder / checkpoint.LAST
 

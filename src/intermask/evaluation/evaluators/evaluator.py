@@ -1,4 +1,4 @@
-"""What a measurement asks of an evaluator, and both released networks as one.
+"""What a measurement asks of an evaluator, and the networks that answer it.
 
 A network sees padded tensors; here captions and motions of any lengths go in, and what comes out
 does not depend on the company they were in, up to the rounding of float32.
@@ -9,7 +9,7 @@ Shapes: `m` captions or motions, `t` frame, `f` flat feature, `q` embedding.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,11 +24,12 @@ from intermask.conventions import FloorRule
 from intermask.data.cache import module_fingerprint
 from intermask.errors import UserError
 from intermask.evaluation import metrics
+from intermask.evaluation.evaluators.contrastive import ContrastiveEvaluator
 from intermask.evaluation.evaluators.interclip import InterClip
 from intermask.evaluation.evaluators.interx import InterXEvaluator
 from intermask.evaluation.evaluators.words import TaggedCaptions, WordVectors
 from intermask.models.transformer import PEOPLE
-from intermask.text.features import checked_captions
+from intermask.text.features import TextFeatures, checked_captions
 
 CAPTIONS_AT_ONCE = 128
 MOTIONS_AT_ONCE = 32
@@ -181,6 +182,11 @@ class InterClipEvaluator(NetworkEvaluator):
         return self.network.config.embedding
 
     def _captions(self, captions: Sequence[str]) -> Tensor:
+        if not self.network.reads_captions:
+            raise UserError(
+                "InterCLIP reads captions with CLIP's vocabulary, which is not at hand; give a "
+                "folder with vocab.json and merges.txt (--text-source DIR)"
+            )
         return self.network.embed_captions(captions)
 
     def _motions(self, features: Tensor, lengths: Tensor) -> Tensor:
@@ -226,6 +232,32 @@ class InterXPairEvaluator(NetworkEvaluator):
         return self.network.embed_words(
             words.vectors.to(self.device), words.classes.to(self.device), words.lengths
         )
+
+    def _motions(self, features: Tensor, lengths: Tensor) -> Tensor:
+        return self.network.embed_motions(features, lengths)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TrainedEvaluator(NetworkEvaluator):
+    """An evaluator that was trained here; see `contrastive`."""
+
+    network: ContrastiveEvaluator
+    read: Callable[[Sequence[str]], TextFeatures]
+    """Captions to features of the frozen text encoder, on the device."""
+    max_frames: int = 300
+
+    @property
+    def dataset(self) -> DataSet:
+        """InterHuman's layout."""
+        return "interhuman"
+
+    @property
+    def embedding(self) -> int:
+        """Numbers that a caption or a motion becomes."""
+        return self.network.config.embedding
+
+    def _captions(self, captions: Sequence[str]) -> Tensor:
+        return self.network.embed_text(self.read(captions))
 
     def _motions(self, features: Tensor, lengths: Tensor) -> Tensor:
         return self.network.embed_motions(features, lengths)

@@ -165,6 +165,11 @@ class InterClip(nn.Module):
         self.scale = nn.Parameter(torch.ones(1))
         self._tokenizer = tokenizer
 
+    @property
+    def reads_captions(self) -> bool:
+        """Whether it has a vocabulary."""
+        return self._tokenizer is not None
+
     def embed_motions(self, features: Tensor, lengths: Tensor) -> Tensor:
         """Embeddings (b, q) of features (b, p, t, 262), not normalised, and lengths (b,)."""
         return self._scaled(self.motion(features, lengths))

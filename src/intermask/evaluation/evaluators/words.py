@@ -60,6 +60,10 @@ class Words:
 class WordVectors:
     """Words to vectors and classes.
 
+    Attributes:
+        vectors: a vector of one size for each word.
+        longest: words of a caption that are read.
+
     Args:
         vectors: a vector of one size for each word; ``unk`` stands for words that are not there.
         longest: words of a caption that are read, its start and its end not counted. Nothing that
@@ -73,7 +77,7 @@ class WordVectors:
                     f"the word vectors lack {word!r}; give the {PREFIX} files of Inter-X"
                 )
         self.longest = longest
-        self._vectors = dict(vectors)
+        self.vectors = dict(vectors)
 
     @classmethod
     def load(cls, folder: str | Path, longest: int = 35) -> WordVectors:
@@ -108,24 +112,28 @@ class WordVectors:
             vectors[str(word)] = table[row]
         return cls(vectors, longest)
 
+    @property
+    def size(self) -> int:
+        """Numbers in a word's vector."""
+        return len(self.vectors[UNKNOWN])
+
     def read(self, captions: Sequence[Sequence[Word]]) -> Words:
         """Captions as words with their parts of speech, padded with ``unk`` to the longest."""
         rows = [[(START, OTHER), *caption[: self.longest], (END, OTHER)] for caption in captions]
         lengths = torch.tensor([len(row) for row in rows])
         longest = int(lengths.max()) if rows else 0
         padded = [[*row, *[(UNKNOWN, OTHER)] * (longest - len(row))] for row in rows]
-        size = self._vectors[UNKNOWN].shape[0]
-        vectors = torch.zeros(len(rows), longest, size)
+        vectors = torch.zeros(len(rows), longest, self.size)
         classes = torch.zeros(len(rows), longest, len(CLASSES))
         for index, row in enumerate(padded):
             for place, (word, part) in enumerate(row):
-                vectors[index, place] = self._vectors.get(word, self._vectors[UNKNOWN])
+                vectors[index, place] = self.vectors.get(word, self.vectors[UNKNOWN])
                 classes[index, place, CLASSES.index(self.word_class(word, part))] = 1
         return Words(vectors, classes, lengths)
 
     def word_class(self, word: str, part: str) -> str:
         """The class of a word: its group, else its part of speech, else ``OTHER``."""
-        if word not in self._vectors:
+        if word not in self.vectors:
             return OTHER
         return _GROUP_OF_WORD.get(word, part if part in PARTS_OF_SPEECH else OTHER)
 
