@@ -15,16 +15,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from example_report import example_report, write_samples
 from markdown_it import MarkdownIt
-from still_people import standing_pair
 
+from example_report import example_report, write_samples
 from intermask.errors import UserError
 from intermask.evaluation.report_markdown import write_markdown
 from intermask.evaluation.report_page import write_page
 from intermask.evaluation.report_plots import Line, bar_panel, interval_panel
 from intermask.evaluation.samples import read_sample, write_sample
 from intermask.evaluation.terms import METRICS, PHYSICS
+from walking import walking_pair
 
 VOID = {"meta", "input", "br", "line", "circle", "rect"}
 
@@ -123,7 +123,7 @@ def test_motions_on_the_page_are_those_of_the_files(parsed: Elements) -> None:
     assert generated["frames"] == real["frames"] == 20
     metres = np.frombuffer(base64.b64decode(real["data"]), "<i2").reshape(2, 20, 22, 3) / 1000
     # millimetres of float16: a metre has 2^10 steps below 2
-    np.testing.assert_allclose(metres, standing_pair(20).numpy(), atol=2.5e-3)
+    np.testing.assert_allclose(metres, walking_pair(20).positions.numpy(), atol=2.5e-3)
     cards = [attributes for _, attributes in parsed.elements if "data-sample" in attributes]
     assert [card["data-sample"] for card in cards] == ["0", "1"]
 

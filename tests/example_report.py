@@ -7,11 +7,9 @@ import random
 from pathlib import Path
 from typing import Any
 
-import torch
-from still_people import standing_pair
-
 from intermask.evaluation.metrics import mean_interval
 from intermask.evaluation.samples import write_sample
+from walking import walking_pair
 
 REPLICATIONS = 20
 
@@ -117,8 +115,7 @@ def example_report(seed: int = 0) -> dict[str, Any]:
 
 
 def write_samples(report: dict[str, Any], folder: Path) -> None:
-    """Files of two still people for all samples of a report."""
-    pair = standing_pair(20).float()
-    later = pair + torch.linspace(0, 0.5, 20)[:, None, None]
+    """Files of people who walk for all samples of a report; seed 0 is the real one."""
+    made, real = (walking_pair(20, seed=seed).positions for seed in (1, 0))
     for each in (*report["samples"]["worst"], *report["samples"]["best"]):
-        write_sample(folder / each["file"], later, pair)
+        write_sample(folder / each["file"], made, real)
