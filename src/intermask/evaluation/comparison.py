@@ -297,9 +297,10 @@ def _sentence(
     names: tuple[str, str],
 ) -> str:
     difference = means[1] - means[0]
-    opening = f"{term.label} ({direction(term)}"
+    better_is = direction(term)
     if term.better == "as real" and truth is not None:
-        opening += f", which is {term.shown(truth)}"
+        better_is = f"nearer to ground truth, {term.shown(truth)}, is better"
+    opening = f"{term.label} ({better_is}"
     if difference == 0.0:
         return f"{opening}): {names[0]} and {names[1]} are equal."
     word = "higher" if difference > 0 else "lower"

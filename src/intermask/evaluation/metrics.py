@@ -87,8 +87,20 @@ def distance_matrix(texts: Tensor, motions: Tensor) -> Tensor:
 def matching_hits(distances: Tensor, top: int = TOP) -> Tensor:
     """Expected number (..., top) of texts whose own motion is among the nearest 1, ..., ``top``.
 
+    See `text_hits`. Without ties these are whole numbers.
+
+    Args:
+        distances: (..., m, m), rows are texts; the text's own motion is on the diagonal.
+        top: up to which rank.
+    """
+    return text_hits(distances, top).sum(-2)
+
+
+def text_hits(distances: Tensor, top: int = TOP) -> Tensor:
+    """Chance (..., m, top) that a text's own motion is among the nearest 1, ..., ``top``.
+
     Motions at equal distances stand in no order, so that an evaluator which cannot tell clips
-    apart gets what chance gives it, not a full score. Without ties these are whole numbers.
+    apart gets what chance gives it, not a full score. Without ties it is 0 or 1.
 
     Args:
         distances: (..., m, m), rows are texts; the text's own motion is on the diagonal.
@@ -98,7 +110,7 @@ def matching_hits(distances: Tensor, top: int = TOP) -> Tensor:
     nearer = (distances < own).sum(-1, keepdim=True)
     equal = (distances == own).sum(-1, keepdim=True)
     ranks = torch.arange(1, top + 1, device=distances.device)
-    return ((ranks - nearer) / equal).clamp(0.0, 1.0).sum(-2)
+    return ((ranks - nearer) / equal).clamp(0.0, 1.0)
 
 
 def matching(texts: Tensor, motions: Tensor, pool: int) -> Matching:
