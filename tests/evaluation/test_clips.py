@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from golden_files import largest_error
+from intermask.conventions import FloorRule
 from intermask.data.batching import canonical_people
 from intermask.data.layout import InterHumanFolder, write_clip
 from intermask.errors import UserError
-from intermask.evaluation.clips import read_clips
+from intermask.evaluation.clips import exchange_people, read_clips
 from tiny import CAPTIONS, write_tiny_dataset
 from walking import walking_pair
 
@@ -63,3 +65,13 @@ def test_single_people_are_refused(tmp_path: Path) -> None:
     (tmp_path / "split" / "test.txt").write_text("one\n")
     with pytest.raises(UserError, match="single people"):
         read_clips(tmp_path, "test", "per_person", max_frames=300)
+
+
+@pytest.mark.parametrize("floor", ["per_person", "shared"])
+def test_exchanged_people_are_those_of_the_exchanged_clip(dataset: Path, floor: FloorRule) -> None:
+    folder = InterHumanFolder(dataset)
+    for clip in read_clips(dataset, "train", floor, max_frames=300):
+        loaded = folder.read(clip.name).loaded
+        expected = canonical_people(loaded, floor, swap=True)[:, : clip.frames]
+        assert largest_error(exchange_people(clip.features), expected) < 1e-4
+        assert largest_error(exchange_people(exchange_people(clip.features)), clip.features) < 1e-4

@@ -13,6 +13,7 @@ from intermask import __version__
 from intermask.cli.bench import bench_app
 from intermask.cli.compare import compare
 from intermask.cli.data import data_app
+from intermask.cli.evaluate import evaluate
 from intermask.cli.evaluators import import_evaluator
 from intermask.cli.export import export
 from intermask.cli.failures import SentenceGroup
@@ -107,6 +108,15 @@ app.command(
     "import-official", epilog=examples("intermask import-official InterMask/ -o official --check")
 )(import_official)
 
+app.command(
+    epilog=examples(
+        "intermask evaluate runs/transformer --data data/salsa --evaluator runs/evaluator "
+        "-o report --quick",
+        "intermask evaluate --data InterHuman --evaluator interclip -o report --shard 1/4",
+        "intermask evaluate --data data/salsa --evaluator runs/evaluator -o report "
+        "--rival mine=out/ --audit",
+    )
+)(evaluate)
 app.command(
     "import-evaluator",
     epilog=examples(

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
-from intermask import representation_smplx
+from intermask import geometry, representation, representation_smplx
 from intermask.conventions import FloorRule
 from intermask.data.batching import (
     ClipEncoder,
@@ -80,3 +81,31 @@ def read_clips(
         if progress is not None:
             progress(number + 1, len(source.clips))
     return clips
+
+
+def exchange_people(features: Tensor) -> Tensor:
+    """The same two people with the second one first, canonical again; InterHuman's layout.
+
+    What `representation.canonicalise_pair` makes of the clip with its people exchanged.
+
+    Args:
+        features: (2, t, 262) canonical, unnormalised.
+    """
+    return canonical_again(features.flip(0))
+
+
+def canonical_again(features: Tensor) -> Tensor:
+    """Two people moved and turned together; the first then starts at the origin and faces +z.
+
+    Args:
+        features: (2, t, 262) unnormalised, InterHuman's layout; they are left as they are.
+    """
+    result = features.clone()
+    positions = representation.decode_positions(result)
+    ahead = geometry.facing_direction(positions[0, 0])
+    turn = geometry.yaw_matrix(-torch.atan2(ahead[0], ahead[2]))
+    start = positions[0, 0, 0] * positions.new_tensor((1.0, 0.0, 1.0))
+    steps = result[..., representation.VELOCITIES].unflatten(-1, (-1, 3))
+    result[..., representation.POSITIONS] = ((positions - start) @ turn.T).flatten(-2)
+    result[..., representation.VELOCITIES] = (steps @ turn.T).flatten(-2)
+    return result

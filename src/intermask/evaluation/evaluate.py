@@ -1,0 +1,458 @@
+"""One evaluation from beginning to end: what is measured, stored and told about one model."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+
+from intermask import __version__
+from intermask.bundle import Model
+from intermask.config import to_dict
+from intermask.data.batching import canonical_people
+from intermask.data.cache import module_fingerprint
+from intermask.data.interx import is_interx
+from intermask.data.layout import InterHumanFolder
+from intermask.errors import UserError
+from intermask.evaluation import metrics
+from intermask.evaluation.audit import audit as run_audit
+from intermask.evaluation.clips import EvaluationClip, read_clips
+from intermask.evaluation.evaluators.evaluator import Evaluator, TrainedEvaluator
+from intermask.evaluation.memorisation import WINDOW_FRAMES, Memorisation, find_memorised
+from intermask.evaluation.physical_rows import real_jerk
+from intermask.evaluation.protocol import Plan, generator_of
+from intermask.evaluation.references import references
+from intermask.evaluation.replications import Measured, Progress, Replicator, sample_name
+from intermask.evaluation.report_markdown import write_markdown
+from intermask.evaluation.report_page import write_page
+from intermask.evaluation.rivals import Rival, RivalFiles, read_rival
+from intermask.evaluation.rows import all_rows, own_distances
+from intermask.evaluation.samples import read_sample, write_sample
+from intermask.evaluation.store import Shard, Store, Unit
+from intermask.files import atomic_path, write_json
+from intermask.generation.generator import InteractionGenerator
+from intermask.generation.requests import DEFAULT_OPTIONS, GenerationOptions
+from intermask.representation import decode_positions
+
+SCHEMA_VERSION = 1
+OFFICIAL = {"interhuman": metrics.INTERHUMAN, "interx": metrics.INTERX}
+SHOWN_SAMPLES = 6
+"""Worst motions, and best, that a report shows."""
+MEMORISATION_CLIPS = 100
+"""Motions that are compared with training clips, evenly spread; more change the figures little."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """The clips of one split of one or several datasets."""
+
+    folders: tuple[Path, ...]
+    clips: tuple[EvaluationClip, ...]
+
+    @staticmethod
+    def read(
+        folders: Sequence[Path],
+        plan: Plan,
+        model: Model,
+        evaluator: Evaluator,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Data:
+        """Clips as a model and an evaluator know them; of several folders ``FOLDER/NAME``.
+
+        Raises:
+            FileNotFoundError: no such dataset or split.
+            UserError: another kind of dataset than that of the model or the evaluator.
+        """
+        kind = model.config.dataset
+        if evaluator.dataset != kind:
+            raise UserError(
+                f"the model {model.config.name} makes {_LAYOUTS[kind]} motion, but the evaluator "
+                f"{evaluator.name} reads that of {_LAYOUTS[evaluator.dataset]}; choose another"
+            )
+        longest = min(model.config.max_frames, evaluator.max_frames)
+        clips: list[EvaluationClip] = []
+        for folder in folders:
+            if is_interx(folder) != (kind == "interx"):
+                raise UserError(
+                    f"{folder} has not {_LAYOUTS[kind]}'s layout, which the model "
+                    f"{model.config.name} was made for; give another folder"
+                )
+            found = read_clips(folder, plan.split, model.config.floor, longest, progress)
+            before = f"{folder.resolve().name}/" if len(folders) > 1 else ""
+            clips += [
+                EvaluationClip(before + each.name, each.captions, each.features) for each in found
+            ]
+        names = [clip.name for clip in clips]
+        if len(set(names)) < len(names):
+            raise UserError("two of the datasets have one name; rename a folder")
+        return Data(tuple(folders), tuple(clips))
+
+
+_LAYOUTS = {"interhuman": "InterHuman", "interx": "Inter-X"}
+
+
+class Evaluation:
+    """An evaluation in its folder; made anew with the same arguments it goes on where it was.
+
+    Args:
+        generator: the model.
+        evaluator: scores motions.
+        data: clips of the split.
+        plan: how much is measured.
+        folder: new, or of an evaluation with the same settings.
+        options: how tokens are drawn, and how many motions are made together.
+        rivals: other methods' motions.
+
+    Raises:
+        UserError: too few clips, or the folder holds something else.
+    """
+
+    def __init__(
+        self,
+        generator: InteractionGenerator,
+        evaluator: Evaluator,
+        data: Data,
+        plan: Plan,
+        folder: Path,
+        options: GenerationOptions = DEFAULT_OPTIONS,
+        rivals: Sequence[RivalFiles] = (),
+    ) -> None:
+        self.generator, self.evaluator, self.data, self.plan = generator, evaluator, data, plan
+        self.options, self.rivals = options, rivals
+        clips = plan.chosen(data.clips)
+        pool = min(evaluator.protocol.pool, len(clips))
+        self.measured = Measured(clips, plan, pool)
+        self.settings = self._settings()
+        self.store = Store(folder, self.settings)
+        smpl = generator.model.config.dataset == "interhuman"
+        self.jerk = real_jerk([clip.features for clip in clips]) if smpl else None
+        self.replicator = Replicator(
+            generator, evaluator, self.measured, self.store, options, self.jerk
+        )
+
+    @property
+    def folder(self) -> Path:
+        """Of the report."""
+        return self.store.folder
+
+    @property
+    def name(self) -> str:
+        """The model's."""
+        return self.generator.model.config.name
+
+    def missing(self) -> list[Unit]:
+        """What no process has made yet."""
+        return [unit for unit in self.measured.units(Shard()) if not self.store.has(unit.name)]
+
+    def run(
+        self,
+        shard: Shard = Shard(),  # noqa: B008
+        progress: Progress = lambda done, total: None,
+        finished: Callable[[Unit], None] = lambda unit: None,
+    ) -> None:
+        """Make and embed motions, as far as it was not done before.
+
+        Raises:
+            UserError: more shards than replications.
+        """
+        if shard.count > self.plan.replications:
+            raise UserError(
+                f"{self.plan.replications} replications cannot be shared by {shard.count} "
+                f"processes; give {self.plan.replications} or fewer"
+            )
+        self.replicator.run(shard, progress, finished)
+
+    def report(
+        self,
+        progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+        *,
+        audit: bool = False,
+    ) -> dict[str, Any]:
+        """Score what was made, and write ``report.json``, ``report.md`` and ``report.html``.
+
+        Args:
+            progress: called with what is being done, how much of it is, and all of it.
+            audit: also ask what the evaluator itself can see (`intermask.evaluation.audit`).
+
+        Returns:
+            The content of ``report.json``.
+
+        Raises:
+            UserError: replications are missing, or a rival cannot be read.
+        """
+        missing = self.missing()
+        if missing:
+            raise UserError(
+                f"{len(missing)} parts of {self.folder} are still to be made, {missing[0].name} "
+                "the first of them"
+            )
+        found = references(
+            self.measured.clips,
+            self.generator.coder,
+            self.evaluator,
+            self.store,
+            self.jerk,
+            lambda done, total: progress("embedding real motion", done, total),
+        )
+        rivals = []
+        for number, files in enumerate(self.rivals):
+            progress("embedding rivals", number, len(self.rivals))
+            rivals.append(self._rival(files))
+        progress("computing metrics", 0, 1)
+        rows = all_rows(
+            self.measured, found, self.store, self.evaluator.protocol, self.name, rivals
+        )
+        content = {
+            "schema_version": SCHEMA_VERSION,
+            "kind": "intermask-evaluation",
+            "intermask_version": __version__,
+            "protocol": self._protocol(rivals),
+            "settings": self._all_settings(),
+            "versions": self._versions(),
+            "seeds": {"seed": self.plan.seed, "a motion's": "of seed, replication and clip"},
+            "hashes": {key: self.settings[key] for key in ("model", "evaluator", "data")},
+            "rows": [row.as_json() for row in rows],
+            "tokenizer": None,
+            "memorisation": self._memorisation(progress),
+            "audit": self._audit(progress) if audit else None,
+            "samples": self._samples(found),
+            "speed": self._speed(),
+        }
+        self.write(content)
+        return content
+
+    def write(self, content: Mapping[str, Any]) -> None:
+        """Write a report's three files."""
+        write_json(self.folder / "report.json", content)
+        with atomic_path(self.folder / "report.md") as temporary:
+            temporary.write_text(write_markdown(content), "utf-8")
+        write_page(content, self.folder)
+
+    # --- Parts of a report -----------------------------------------------------------------------
+
+    def _settings(self) -> dict[str, Any]:
+        """Everything that decides the numbers."""
+        model = self.generator.model
+        prompts, samples = self.plan.sizes(len(self.measured.clips))
+        return {
+            "task": self.plan.task,
+            "split": self.plan.split,
+            "seed": self.plan.seed,
+            "replications": self.plan.replications,
+            "clips": len(self.measured.clips),
+            "pool": self.measured.pool,
+            "multimodality": [prompts, samples] if prompts else None,
+            "sampling": asdict(self.options.sampling or model.config.sampling),
+            "model": model_fingerprint(model),
+            "evaluator": self.evaluator.fingerprint,
+            "data": data_fingerprint(self.measured.clips),
+        }
+
+    def _all_settings(self) -> dict[str, Any]:
+        """What was asked for, as a reader of the report wants to know it."""
+        hashes = ("model", "evaluator", "data")
+        return {
+            **{key: value for key, value in self.settings.items() if key not in hashes},
+            "model": self.name,
+            "evaluator": self.evaluator.name,
+            "data": [folder.resolve().name for folder in self.data.folders],
+            "rivals": [rival.name for rival in self.rivals],
+            "batch_size": self.options.batch_size,
+            "device": str(self.generator.device),
+        }
+
+    def _protocol(self, rivals: Sequence[Rival]) -> dict[str, Any]:
+        why_not = self.departures()
+        return {
+            "official": not why_not,
+            "why_not": why_not,
+            "task": self.plan.task,
+            "split": self.plan.split,
+            "pool": self.measured.pool,
+            "replications": self.plan.replications,
+            "clips": len(self.measured.clips),
+            "multimodality": self.settings["multimodality"],
+            "evaluator": self.evaluator.name,
+            "notes": [note for rival in rivals for note in rival.notes],
+        }
+
+    def departures(self) -> list[str]:
+        """How this differs from the official protocol, a sentence each."""
+        model, evaluator = self.generator.model, self.evaluator
+        official = OFFICIAL[model.config.dataset]
+        clips = len(self.measured.clips)
+        found = self.plan.departures(clips, len(self.data.clips), official.pool)
+        pairs = official.diversity_pairs
+        if clips < pairs:
+            found.append(f"Diversity of {clips} pairs of motions, not {pairs}")
+        if isinstance(evaluator, TrainedEvaluator) or evaluator.protocol != official:
+            found.append(
+                f"the evaluator {evaluator.name} is not the authors', so its numbers have a scale "
+                "of their own"
+            )
+        if evaluator.protocol.pool != official.pool:
+            found.append(f"the evaluator's pools hold {evaluator.protocol.pool} clips")
+        for folder in self.data.folders:
+            if (folder / "provenance.json").is_file() or len(self.data.folders) > 1:
+                found.append(
+                    f"the dataset {folder.resolve().name} is not "
+                    f"{_LAYOUTS[model.config.dataset]} as released"
+                )
+        if model.config.dataset == "interhuman" and evaluator.floor != model.config.floor:
+            found.append(
+                f"the model puts people on the floor by the rule {model.config.floor}, the "
+                f"evaluator was trained with {evaluator.floor}"
+            )
+        return found
+
+    def _versions(self) -> dict[str, str]:
+        device = self.generator.device
+        versions = {"python": platform.python_version(), "torch": torch.__version__}
+        if device.type == "cuda":
+            versions["device"] = torch.cuda.get_device_name(device)
+        return versions
+
+    def _speed(self) -> dict[str, Any]:
+        units = [self.store.load(unit.name) for unit in self.measured.units(Shard())]
+        generating, scoring = torch.stack([unit["seconds"] for unit in units]).sum(0).tolist()
+        motions = sum(len(unit["motions"]) for unit in units)
+        return {"seconds_generating": generating, "seconds_scoring": scoring, "clips": motions}
+
+    def _rival(self, files: RivalFiles) -> Rival:
+        return read_rival(
+            files,
+            self.measured.clips,
+            self.measured.pool,
+            self.generator.model.config.floor,
+            self.evaluator,
+            self.store,
+            self.jerk,
+        )
+
+    def _audit(self, progress: Callable[[str, int, int], None]) -> list[dict[str, Any]]:
+        rows = run_audit(
+            self.evaluator,
+            self.measured.clips,
+            generator_of(self.plan.seed, "audit", 0),
+            partial(progress, "asking what the evaluator sees"),
+        )
+        return [row.as_json() for row in rows]
+
+    def _samples(self, found: Any) -> dict[str, Any]:
+        """The motions farthest from their captions, and the nearest; real ones beside them."""
+        if self.jerk is None:
+            return {"worst": [], "best": []}
+        ordered = sorted(own_distances(self.measured, found, self.store), key=lambda one: one[2])
+        shown = min(SHOWN_SAMPLES, len(ordered) // 2)
+        chosen = {"worst": ordered[::-1][:shown], "best": ordered[:shown]}
+        facts: dict[str, list[dict[str, Any]]] = {}
+        for kind, samples in chosen.items():
+            facts[kind] = []
+            for clip, caption, distance in samples:
+                path = self.store.path(sample_name(clip))
+                write_sample(path, read_sample(path).generated, clip.features)
+                facts[kind].append(
+                    {
+                        "name": clip.name,
+                        "caption": caption,
+                        "distance": distance,
+                        "file": str(path.relative_to(self.folder)),
+                    }
+                )
+        return facts
+
+    # --- Memorisation ----------------------------------------------------------------------------
+
+    def _memorisation(self, progress: Callable[[str, int, int], None]) -> dict[str, Any] | None:
+        """Distances to training clips, or what was found before; None without training clips."""
+        path = self.folder / "memorisation.json"
+        if path.is_file():
+            return cast("dict[str, Any]", json.loads(path.read_text("utf-8")))
+        folders = [folder for folder in self.data.folders if _has_train(folder)]
+        if self.jerk is None or not folders or self.plan.split == "train":
+            return None
+        draw = self.measured.samples(Unit(0, "replications"))
+        long = [each for each in draw if self._clip(each.clip).frames >= WINDOW_FRAMES]
+        compared = long[:: max(1, -(-len(long) // MEMORISATION_CLIPS))]
+        if not compared:
+            return None
+        clips = [self._clip(each.clip) for each in compared]
+        device = self.generator.device
+        made = [read_sample(self.store.path(sample_name(clip))).generated for clip in clips]
+        held_out = [decode_positions(clip.features) for clip in clips]
+        total = sum(len(InterHumanFolder(folder).names("train")) for folder in folders)
+        result = find_memorised(
+            [each.to(device) for each in made],
+            [each.to(device) for each in held_out],
+            self._training(folders),
+            lambda done: progress("comparing with training clips", done, total),
+        )
+        content = _memorisation_facts(result, clips)
+        write_json(path, content)
+        return content
+
+    def _training(self, folders: Sequence[Path]) -> Iterator[tuple[str, Tensor]]:
+        """Names and positions of training clips, placed as generated motion is."""
+        for root in folders:
+            folder = InterHumanFolder(root)
+            for name in folder.names("train"):
+                try:
+                    loaded = folder.read(name).loaded
+                except (FileNotFoundError, UserError):
+                    continue  # training left it out, too
+                floor = self.generator.model.config.floor
+                yield (
+                    f"{root.resolve().name}/{name}",
+                    decode_positions(canonical_people(loaded, floor)),
+                )
+
+    def _clip(self, number: int) -> EvaluationClip:
+        return self.measured.clips[number]
+
+
+def model_fingerprint(model: Model) -> str:
+    """Hash of a model's configuration and weights."""
+    digest = hashlib.sha256(json.dumps(to_dict(model.config), sort_keys=True).encode())
+    for name, part in sorted(model.parts().items()):
+        digest.update(f"{name} {module_fingerprint(part)}\n".encode())
+    return digest.hexdigest()
+
+
+def data_fingerprint(clips: Sequence[EvaluationClip]) -> str:
+    """Hash of clips: names, captions and features."""
+    digest = hashlib.sha256()
+    for clip in clips:
+        digest.update(json.dumps([clip.name, clip.captions]).encode())
+        digest.update(clip.features.contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _has_train(folder: Path) -> bool:
+    try:
+        return bool(InterHumanFolder(folder).names("train"))
+    except FileNotFoundError:
+        return False
+
+
+def _memorisation_facts(result: Memorisation, clips: Sequence[EvaluationClip]) -> dict[str, Any]:
+    order = result.generated.distance.argsort().tolist()[:5]
+    return {
+        "clips": len(clips),
+        "generated_median_m": result.generated.median,
+        "held_out_median_m": result.held_out.median,
+        "threshold_m": result.threshold,
+        "suspicious": int(result.suspicious.sum()),
+        "nearest": [
+            f"{clips[number].name}: {100 * float(result.generated.distance[number]):.1f} cm from "
+            f"{result.generated.clip[number]}"
+            for number in order
+        ],
+    }
