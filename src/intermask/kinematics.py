@@ -210,3 +210,9 @@ _CHILDREN = tuple(
     tuple(child for child, parent in enumerate(SMPL22.parents) if parent == joint)
     for joint in range(SMPL22.joint_count)
 )
+
+
+def joint_errors(made: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
+    """Distances (..., j) between joints (..., j, 3) in the world, and relative to the root."""
+    relative = (made - made[..., :1, :]) - (true - true[..., :1, :])
+    return (made - true).norm(dim=-1), relative.norm(dim=-1)

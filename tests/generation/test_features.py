@@ -93,7 +93,8 @@ def test_a_known_person_stays_and_takes_the_rounds_of_a_reaction(
 
 
 def test_clips_of_one_length_are_coded_together() -> None:
-    coder = FeatureCoder(tiny_model())
+    model = tiny_model()
+    coder = FeatureCoder(model.tokenizer, model.normaliser)
     clips = [walk(24, 1), walk(32, 2), walk(24, 3), walk(24, 4)]
     together = coder.encode(clips, batch_size=2)
     for clip, tokens in zip(clips, together, strict=True):

@@ -12,21 +12,22 @@ import torch
 from torch import Tensor
 
 from intermask import representation, representation_smplx
-from intermask.bundle import Model
+from intermask.models.autoencoder import MotionAutoencoder
+from intermask.representation import Normaliser
 
 _GRIDS = {"interhuman": representation, "interx": representation_smplx}
 
 
 class FeatureCoder:
-    """A model's tokenizer with its normaliser and its dataset's grid.
+    """A tokenizer with its normaliser and its dataset's grid.
 
     A clip is coded at its own length, since padding would change its end; clips of one length go
     through the network together. What goes in and comes out is on the CPU.
     """
 
-    def __init__(self, model: Model) -> None:
-        self.tokenizer, self.normaliser = model.tokenizer, model.normaliser
-        grid = _GRIDS[model.config.dataset]
+    def __init__(self, tokenizer: MotionAutoencoder, normaliser: Normaliser) -> None:
+        self.tokenizer, self.normaliser = tokenizer, normaliser
+        grid = _GRIDS[tokenizer.config.dataset]
         self._to_grid, self._from_grid = grid.to_joint_grid, grid.from_joint_grid
 
     @property

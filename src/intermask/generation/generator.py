@@ -386,7 +386,7 @@ class InteractionGenerator:
     @cached_property
     def coder(self) -> FeatureCoder:
         """Features to tokens and back."""
-        return FeatureCoder(self.model)
+        return FeatureCoder(self.model.tokenizer, self.model.normaliser)
 
     @cached_property
     def _durations(self) -> DurationEstimator:

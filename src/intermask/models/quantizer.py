@@ -80,7 +80,7 @@ class EMACodebook(nn.Module):
             latents + (codes - latents).detach(),
             indices,
             F.mse_loss(latents, codes),
-            _perplexity(torch.bincount(indices, minlength=self.size)),
+            perplexity(torch.bincount(indices, minlength=self.size)),
         )
 
     def lookup(self, indices: Tensor) -> Tensor:
@@ -166,7 +166,7 @@ class EMACodebook(nn.Module):
         alive = (self.running_count >= 1.0)[:, None]
         means = self.running_sum / self.running_count[:, None]
         self.codebook.copy_(torch.where(alive, means, filling))
-        return _perplexity(counts)
+        return perplexity(counts)
 
     def _fill(self, latents: Tensor, generator: torch.Generator | None) -> Tensor:
         """The first k rows of the batch, repeated with a little noise if it is smaller."""
@@ -182,6 +182,7 @@ class EMACodebook(nn.Module):
         return tiled
 
 
-def _perplexity(counts: Tensor) -> Tensor:
+def perplexity(counts: Tensor) -> Tensor:
+    """How many codes are in use: exp of the entropy of how often (codes) each was taken."""
     share = counts / counts.sum().clamp_min(1)
     return torch.exp(-(share * torch.log(share + 1e-7)).sum())

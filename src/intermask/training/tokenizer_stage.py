@@ -15,6 +15,7 @@ from intermask.data.batching import (
     step_generator,
     torch_generator,
 )
+from intermask.kinematics import joint_errors
 from intermask.models.autoencoder import MotionAutoencoder
 from intermask.representation import Normaliser
 from intermask.training.losses import bone_lengths, standing_feet, total
@@ -220,8 +221,7 @@ def reconstruction_error(
         true, made = representation.positions(features), representation.positions(decoded)
         lengths = (bone_lengths(each, representation.bones) for each in (made, true))
         errors = (
-            (made - true).norm(dim=-1),
-            ((made - made[..., :1, :]) - (true - true[..., :1, :])).norm(dim=-1),
+            *joint_errors(made, true),
             next(lengths).sub(next(lengths)).abs(),
         )
         for key, error in zip(ERRORS, errors, strict=True):
