@@ -239,6 +239,10 @@ class OptimiserConfig:
     """Optimiser steps of the whole run."""
     batch_size: int = 256
     learning_rate: float = 2e-4
+    text_rate: float = 1.0
+    """Factor on the learning rate of the weights that read the text. A clip has hundreds of tokens
+    but one caption: what suits small batches of tokens is too fast for a few captions, and the
+    model learns to shut them out."""
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.0
     warmup_steps: int = 100
@@ -251,7 +255,7 @@ class OptimiserConfig:
     """Decay of an averaged copy of the weights that is validated and bundled; 0 keeps none."""
 
     def __post_init__(self) -> None:
-        _positive(self, "steps", "batch_size", "learning_rate")
+        _positive(self, "steps", "batch_size", "learning_rate", "text_rate")
         _fraction(self, "average_decay")
 
 

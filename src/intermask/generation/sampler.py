@@ -129,7 +129,7 @@ class MaskedSampler:
     def _rounds(
         self, task: _Task, sequence: Tensor, editable: Tensor, rounds: int
     ) -> Iterator[Tensor]:
-        """The sequence (b, l) after each round: of those that fill it, then those that revise it."""
+        """The sequence (b, l) after each round that fills it, then each that revises it."""
         counts = editable.sum(dim=1)
         confidence = torch.full(sequence.shape, math.inf, device=sequence.device)
         confidence = confidence.masked_fill(editable, 0.0)

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 
 from intermask.config import TextConfig
 from intermask.models.encoder_layer import EncoderLayer
-from intermask.models.transformer import FeedForward
 
 if TYPE_CHECKING:
     from intermask.text.features import TextFeatures
@@ -50,12 +49,12 @@ class TextHead(nn.Module):
 
 
 class SentenceHead(nn.Module):
-    """The mean of a caption's token features, standardised over the training captions, and a
-    residual feed-forward.
+    """The mean of a caption's token features, standardised over the training captions.
 
     Not part of the paper. A frozen sentence encoder sets captions of one kind of motion close
     together: most of a feature says what they share. Standardised, they differ from the first
-    step, and the null condition (zeros) is the average caption.
+    step, and the null condition (zeros) is the average caption. Nothing here is trained: a small
+    model that can, finds it easiest to give all captions the same vector.
     """
 
     FARTHEST = 3.0
@@ -68,9 +67,6 @@ class SentenceHead(nn.Module):
         super().__init__()
         self.register_buffer("mean", torch.zeros(config.width))
         self.register_buffer("std", torch.ones(config.width))
-        self.feedforward = FeedForward(config.width, config.head_feedforward, config.head_dropout)
-        nn.init.zeros_(self.feedforward.contract.weight)
-        nn.init.zeros_(self.feedforward.contract.bias)
 
     @torch.no_grad()
     def fit(self, text: TextFeatures) -> None:
@@ -81,10 +77,8 @@ class SentenceHead(nn.Module):
 
     def forward(self, text: TextFeatures) -> Tensor:
         """Features (b, l, w), ends (b,), mask (b, l), True at tokens, or None -> (b, w)."""
-        standard = (_sentences(text) - self.mean) / self.std
-        standard = standard.clamp(-self.FARTHEST, self.FARTHEST)
-        condition: Tensor = standard + self.feedforward(standard)
-        return condition
+        standard: Tensor = (_sentences(text) - self.mean) / self.std
+        return standard.clamp(-self.FARTHEST, self.FARTHEST)
 
 
 def _sentences(text: TextFeatures) -> Tensor:

@@ -379,3 +379,14 @@ class InterMTransformer(nn.Module):
     def _embed(self, tokens: Tensor) -> Tensor:
         embedded: Tensor = self.token_projection(self.token_embedding(tokens))
         return embedded
+
+
+def text_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """The weights of a model that turn the text's condition into shifts, scales and gates."""
+    readers = [module for module in model.modules() if isinstance(module, Modulation)]
+    readers += [
+        module.condition_projection
+        for module in model.modules()
+        if isinstance(module, InterMTransformer)
+    ]
+    return [weight for reader in readers for weight in reader.parameters()]

@@ -25,7 +25,7 @@ from intermask.training.engine import Engine, start_engine
 from intermask.training.history import higher_is_better
 from intermask.training.run_log import RunLog
 from intermask.training.shares import Share
-from intermask.training.state import TrainingState
+from intermask.training.state import PACE, TrainingState
 
 Network = TypeVar("Network", bound=nn.Module)
 Metrics = Mapping[str, float]
@@ -110,6 +110,12 @@ def learning_rate(step: int, config: OptimiserConfig) -> float:
     warm = min(1.0, (step + 1) / max(1, config.warmup_steps))
     passed = sum(step >= share * config.steps for share in config.decay_at)
     return config.learning_rate * warm * config.decay**passed
+
+
+def set_rates(optimiser: torch.optim.Optimizer, config: OptimiserConfig, step: int) -> None:
+    """Give every group of weights its learning rate of a step."""
+    for group in optimiser.param_groups:
+        group["lr"] = learning_rate(step, config) * group[PACE]
 
 
 def fit(
@@ -247,8 +253,7 @@ def train_step(
     Dropout draws from generators seeded for this step and part alone.
     """
     stage.model.train()
-    for group in optimiser.param_groups:
-        group["lr"] = learning_rate(step, config)
+    set_rates(optimiser, config, step)
     shares = engine.shares(run_config.accumulate)
     parts = [stage.draw(step, share) for share in shares]
     whole = engine.total(_added(part.entries for part in parts))

@@ -9,6 +9,10 @@ import torch
 from torch import nn
 
 from intermask.config import OptimiserConfig
+from intermask.models.transformer import text_parameters
+
+PACE = "pace"
+"""Entry of an optimiser's group of weights: the factor on its learning rate."""
 
 
 class TrainingState:
@@ -24,7 +28,7 @@ class TrainingState:
         self.average = deepcopy(model).eval() if config.average_decay else None
         self.decay = config.average_decay
         self.optimiser = torch.optim.AdamW(
-            [parameter for parameter in model.parameters() if parameter.requires_grad],
+            _groups(model, config.text_rate),
             lr=config.learning_rate,
             betas=config.betas,
             weight_decay=config.weight_decay,
@@ -75,6 +79,18 @@ class TrainingState:
                 buffer.lerp_(now, 1 - decay)
             else:
                 buffer.copy_(now)
+
+
+def _groups(model: nn.Module, text_rate: float) -> list[dict[str, Any]]:
+    """Trained weights, those that read the text in a group of their own if they have a rate."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if text_rate == 1:
+        return [{"params": trained, PACE: 1.0}]
+    reading = {id(weight) for weight in text_parameters(model)}
+    return [
+        {"params": [weight for weight in trained if id(weight) not in reading], PACE: 1.0},
+        {"params": [weight for weight in trained if id(weight) in reading], PACE: text_rate},
+    ]
 
 
 def _has_fused_kernel(model: nn.Module) -> bool:

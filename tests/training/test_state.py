@@ -1,0 +1,37 @@
+"""What a run's state holds: the rates of groups of weights."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from intermask.config import OptimiserConfig, TransformerConfig
+from intermask.models.transformer import InterMTransformer, text_parameters
+from intermask.training.loop import set_rates
+from intermask.training.state import TrainingState
+
+
+def _tiny_transformer() -> InterMTransformer:
+    config = TransformerConfig(
+        codebook_size=8, code_dim=4, width=8, layers=1, heads=2, feedforward=8, condition_width=6
+    )
+    return InterMTransformer(config)
+
+
+@pytest.mark.parametrize("rate", [1.0, 0.25])
+def test_weights_that_read_the_text_have_their_own_rate(rate: float) -> None:
+    model = _tiny_transformer()
+    config = OptimiserConfig(learning_rate=0.5, text_rate=rate, warmup_steps=0)
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    optimiser = TrainingState(model, config).optimiser
+    for weight in model.parameters():
+        weight.grad = torch.ones_like(weight)
+    set_rates(optimiser, config, step=0)
+    optimiser.step()
+    reading = {id(weight) for weight in text_parameters(model)}
+    assert 0 < len(reading) < len(before)
+    for name, weight in model.named_parameters():
+        # Adam's first step is the rate itself, against the sign of the gradient.
+        expected = 0.5 * (rate if id(weight) in reading else 1.0)
+        moved = before[name] - weight.detach()
+        torch.testing.assert_close(moved, torch.full_like(moved, expected), rtol=1e-4, atol=1e-5)
