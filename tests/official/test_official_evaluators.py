@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -14,20 +13,21 @@ from torch import Tensor
 
 from golden_files import golden, largest_error
 from intermask.errors import UserError
-from intermask.evaluation.evaluators.interx import InterXEvaluator, InterXEvaluatorConfig
 from intermask.official import import_interclip, import_interx_evaluator
 from intermask.official.evaluator_names import interclip_renaming, interx_evaluator_renaming
 from intermask.official.evaluators import INTERX
 from intermask.representation import FEATURES
-from intermask.text.clip_tokenizer import ClipTokenizer
-from released_evaluators import TINY_INTERCLIP, released_interclip
+from released_evaluators import (
+    SMALL_INTERX,
+    TINY_INTERCLIP,
+    released_interclip,
+    small_vocabulary,
+    write_interx_evaluator,
+)
 from released_trees import change_checkpoint, recorded_copy
 
 EVALUATOR = Path("checkpoints/eval_model")
 WEIGHTS, YAML = EVALUATOR / "interclip.ckpt", EVALUATOR / "eval_model.yaml"
-SMALL_INTERX = InterXEvaluatorConfig(
-    movement_hidden=8, movement=6, motion_hidden=8, word=5, text_hidden=10, embedding=4
-)
 
 
 @pytest.fixture
@@ -192,12 +192,12 @@ def test_code_in_a_file_does_not_run(
 
 def test_a_larger_vocabulary_is_refused(tree: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"the tokenizer has 700 ids, .* only 600"):
-        import_interclip(tree, tokenizer=_tokenizer(tmp_path, 700))
+        import_interclip(tree, tokenizer=small_vocabulary(tmp_path, 700))
 
 
 @torch.inference_mode()
 def test_captions_are_embedded_through_clips_vocabulary(tree: Path, tmp_path: Path) -> None:
-    tokenizer = _tokenizer(tmp_path, 600)
+    tokenizer = small_vocabulary(tmp_path, 600)
     imported = import_interclip(tree, tokenizer=tokenizer)
     ids = torch.zeros(1, 20, dtype=torch.int64)
     ids[0, :4] = torch.tensor([598, 0, 1, 599])
@@ -207,38 +207,13 @@ def test_captions_are_embedded_through_clips_vocabulary(tree: Path, tmp_path: Pa
     assert long.tolist() == [[598, *[0, 1] * 9, 599]]
 
 
-def _tokenizer(folder: Path, size: int) -> ClipTokenizer:
-    vocabulary = {"a</w>": 0, "b</w>": 1, "a": 2, "b": 3}
-    vocabulary |= {"<|startoftext|>": size - 2, "<|endoftext|>": size - 1}
-    (folder / "vocab.json").write_text(json.dumps(vocabulary))
-    (folder / "merges.txt").write_text("#version: 0.2\n")
-    return ClipTokenizer.load(folder / "vocab.json", folder / "merges.txt")
-
-
 # --- Inter-X -------------------------------------------------------------------------------------
-
-
-def _write_interx(folder: Path, **changes: Any) -> InterXEvaluator:
-    """A file in the form of the released one, and the network that it was written from."""
-    torch.manual_seed(0)
-    network = InterXEvaluator(SMALL_INTERX).eval()
-    names = interx_evaluator_renaming()
-    content: dict[str, Any] = {"opt_text_encoder": {"state": {0: torch.ones(2)}}, "epoch": 7}
-    for ours, value in network.state_dict().items():
-        official = names.official(ours)
-        assert official is not None
-        entry, _, name = official.partition(".")
-        content.setdefault(entry, {})[name] = value
-    content |= changes
-    (folder / INTERX).parent.mkdir(parents=True)
-    torch.save(content, folder / INTERX)
-    return network
 
 
 @torch.inference_mode()
 @pytest.mark.parametrize("above", ["", "checkpoints", "checkpoints/interx"])
 def test_an_interx_evaluator_is_found_and_read(tmp_path: Path, above: str) -> None:
-    network = _write_interx(tmp_path / above)
+    network = write_interx_evaluator(tmp_path / above)
     for given in (tmp_path, tmp_path / above, tmp_path / above / INTERX):
         imported = import_interx_evaluator(given)
         assert imported.config == SMALL_INTERX
@@ -254,13 +229,13 @@ def test_a_missing_interx_evaluator_is_named(tmp_path: Path) -> None:
 
 def test_several_interx_evaluators_are_named(tmp_path: Path) -> None:
     for folder in ("one", "two"):
-        _write_interx(tmp_path / folder)
+        write_interx_evaluator(tmp_path / folder)
     with pytest.raises(UserError, match=r"several evaluators: .*one.*two"):
         import_interx_evaluator(tmp_path)
 
 
 def test_a_missing_network_is_named(tmp_path: Path) -> None:
-    _write_interx(tmp_path)
+    write_interx_evaluator(tmp_path)
     change_checkpoint(tmp_path / INTERX, lambda content: content.pop("text_encoder"))
     with pytest.raises(UserError, match=r"finest\.tar holds .*but not 'text_encoder'"):
         import_interx_evaluator(tmp_path)
@@ -277,7 +252,7 @@ def test_a_missing_network_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_a_missing_interx_weight_is_named(tmp_path: Path, entry: str, name: str) -> None:
-    _write_interx(tmp_path)
+    write_interx_evaluator(tmp_path)
     change_checkpoint(tmp_path / INTERX, lambda content: content[entry].pop(name))
     with pytest.raises(UserError, match=rf"finest\.tar lacks '{entry}\.{name}'"):
         import_interx_evaluator(tmp_path)
@@ -285,7 +260,7 @@ def test_a_missing_interx_weight_is_named(tmp_path: Path, entry: str, name: str)
 
 @pytest.mark.parametrize("name", ["gru.weight_ih_l1", "output_net.2.weight"])
 def test_an_unknown_interx_weight_is_named(tmp_path: Path, name: str) -> None:
-    _write_interx(tmp_path)
+    write_interx_evaluator(tmp_path)
     change_checkpoint(
         tmp_path / INTERX, lambda content: content["text_encoder"].update({name: torch.ones(2)})
     )
@@ -294,7 +269,7 @@ def test_an_unknown_interx_weight_is_named(tmp_path: Path, name: str) -> None:
 
 
 def test_an_interx_weight_of_another_size_is_named(tmp_path: Path) -> None:
-    _write_interx(tmp_path)
+    write_interx_evaluator(tmp_path)
     change_checkpoint(
         tmp_path / INTERX, lambda content: content["motion_encoder"].update(hidden=torch.ones(2, 8))
     )
@@ -303,7 +278,7 @@ def test_an_interx_weight_of_another_size_is_named(tmp_path: Path) -> None:
 
 
 def test_an_interx_evaluator_of_other_motions_is_refused(tmp_path: Path) -> None:
-    _write_interx(tmp_path)
+    write_interx_evaluator(tmp_path)
     change_checkpoint(
         tmp_path / INTERX,
         lambda content: content["movement_encoder"].update({"main.0.weight": torch.ones(8, 40, 4)}),

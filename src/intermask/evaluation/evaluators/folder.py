@@ -53,7 +53,7 @@ from intermask.evaluation.evaluators.interx import InterXEvaluator, InterXEvalua
 from intermask.evaluation.evaluators.stage import check_text_width, protocol_of
 from intermask.evaluation.evaluators.words import TaggedCaptions, WordVectors
 from intermask.files import atomic_folder, write_json
-from intermask.text import load_text_encoder
+from intermask.text import load_text_encoder, minilm
 from intermask.text.clip_files import VOCABULARY, find_vocabulary
 from intermask.text.clip_tokenizer import ClipTokenizer
 from intermask.training import checkpoint
@@ -120,8 +120,9 @@ def load_evaluator(
     Args:
         folder: of either kind.
         device: where its networks run.
-        text_source: folder with the files of its text encoder (CLIP's vocabulary for InterCLIP),
-            if they are neither in the folder nor installed.
+        text_source: folder with the files of a text encoder (of CLIP the vocabulary is enough for
+            InterCLIP). One that holds another encoder's is passed over, so that a model and its
+            evaluator can be given the same.
         data: copies of Inter-X, whose captions its evaluator reads with their parts of speech.
 
     Raises:
@@ -258,7 +259,8 @@ def _with_text(
     text_source: Path | None,
     facts: dict[str, Any],
 ) -> TrainedEvaluator:
-    encoder = load_text_encoder(network.text.encoder, text_source)
+    source = _with_files_of(network.text.encoder, text_source)
+    encoder = load_text_encoder(network.text.encoder, source)
     check_text_width(network.text, encoder)
     read = FrozenText(encoder.to(device), device)
     return TrainedEvaluator(network=network, device=device, read=read, **facts)
@@ -281,13 +283,19 @@ def _fill(network: nn.Module, folder: Path, content: dict[str, Any]) -> None:
 def _vocabulary(folder: Path, text_source: Path | None) -> ClipTokenizer | None:
     """CLIP's, beside the weights, where it was asked for, or where it is installed."""
     if all((folder / name).is_file() for name in VOCABULARY):
-        text_source = folder
+        return ClipTokenizer.load(*find_vocabulary(folder))
     try:
-        return ClipTokenizer.load(*find_vocabulary(text_source))
+        return ClipTokenizer.load(*find_vocabulary(_with_files_of("clip", text_source)))
     except (FileNotFoundError, MissingExtra):
-        if text_source is not None:
-            raise
         return None  # motions can still be embedded
+
+
+def _with_files_of(encoder: str, text_source: Path | None) -> Path | None:
+    """The folder, if it has files of this encoder."""
+    wanted = VOCABULARY if encoder == "clip" else minilm.FILES
+    if text_source is None or not all((text_source / name).is_file() for name in wanted):
+        return None
+    return text_source
 
 
 def _save_words(vectors: WordVectors, folder: Path) -> None:
