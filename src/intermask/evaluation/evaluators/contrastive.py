@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from intermask.config import EvaluatorConfig, TextConfig
 from intermask.evaluation.evaluators.interclip import InterClipConfig, MotionEncoder
 from intermask.models.text_head import text_head
+from intermask.models.transformer import FeedForward
 from intermask.representation import FEATURES, Normaliser
 from intermask.text.features import TextFeatures
 
@@ -45,6 +46,7 @@ class ContrastiveEvaluator(nn.Module):
             )
         )
         self.caption = text_head(text)
+        self.feedforward = FeedForward(text.width, text.head_feedforward, text.head_dropout)
         self.leave = nn.Linear(text.width, config.embedding)
         self.scale = nn.Parameter(torch.full((1,), config.start_scale))
 
@@ -54,7 +56,8 @@ class ContrastiveEvaluator(nn.Module):
 
     def embed_text(self, text: TextFeatures) -> Tensor:
         """Embeddings (b, q) of captions as a frozen encoder reads them."""
-        return self._scaled(self.leave(self.caption(text)))
+        condition = self.caption(text)  # with the mean of a caption's tokens nothing in it learns
+        return self._scaled(self.leave(condition + self.feedforward(condition)))
 
     @property
     def length(self) -> Tensor:
