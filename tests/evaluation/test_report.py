@@ -104,7 +104,9 @@ def test_every_row_number_and_fact_is_on_the_page(report: dict[str, Any], parsed
         assert each["says"] in text
     for each in (*report["samples"]["worst"], *report["samples"]["best"]):
         assert each["caption"] in text
-    for fact in (*report["protocol"]["why_not"], "12ab", "34cd", "56ef", "2.13.0", "41.2"):
+    for fact in (*report["protocol"]["why_not"], "12ab", "34cd", "56ef", "2.13.0"):
+        assert fact in text
+    for fact in ("0.971", "41.2", "101.1, 202.2", "77 (99.1 mm)", "21.3 cm", "3 of 100 motions"):
         assert fact in text
 
 
@@ -168,7 +170,8 @@ def test_markdown_holds_the_same_tables(report: dict[str, Any]) -> None:
                 interval = row["metrics"][term.key]
                 assert f"{interval['mean']:.3f} ± {interval['half_width']:.3f}" in shown
     assert "one person isn't <near> the other & waves." in shown
-    assert {"12ab", "34cd", "56ef"} <= shown
+    assert {"12ab", "34cd", "56ef", "41.2", "101.1, 202.2"} <= shown
+    assert "21.3 cm from the nearest training clip" in text
     assert not [token for token in tokens if token.type == "html_block"]
 
 

@@ -23,12 +23,12 @@ def write_markdown(report: Report) -> str:
         "## Numbers",
         "Means over replications with 95 % intervals. ↑ higher is better, ↓ lower is better, → "
         "nearer to ground truth is better.",
-        _table(report_tables.metric_table(report)),
+        markdown_table(report_tables.metric_table(report)),
         *_physics(report),
         *_audit(report),
         *_samples(report),
-        *_facts("Tokenizer", report_tables.block_facts(report, "tokenizer")),
-        *_facts("Memorisation", report_tables.block_facts(report, "memorisation")),
+        *_facts("Tokenizer", report_tables.tokenizer_facts(report.get("tokenizer") or {})),
+        *_memorisation(report),
         *_facts("Protocol and speed", report_tables.protocol_facts(report)),
         *(
             part
@@ -47,7 +47,7 @@ def _physics(report: Report) -> list[str]:
     return [
         "## Physics",
         "A motion in which nobody moves has no flaw: read every number beside ground truth.",
-        _table(table),
+        markdown_table(table),
         _list([f"{title}: {meaning}" for title, meaning in columns]),
     ]
 
@@ -57,7 +57,11 @@ def _audit(report: Report) -> list[str]:
     if table is None:
         return []
     verdicts = [f"**{each['change']}**: {each['says']}" for each in report["audit"]]
-    return ["## What the evaluator sees", _table(table), "\n".join(f"- {v}" for v in verdicts)]
+    return [
+        "## What the evaluator sees",
+        markdown_table(table),
+        "\n".join(f"- {v}" for v in verdicts),
+    ]
 
 
 def _samples(report: Report) -> list[str]:
@@ -73,15 +77,24 @@ def _samples(report: Report) -> list[str]:
     return [
         "## Worst and best motions",
         "By the distance between caption and motion, as the evaluator sees it.",
-        _table(Table(header, tuple(rows))),
+        markdown_table(Table(header, tuple(rows))),
     ]
 
 
+def _memorisation(report: Report) -> list[str]:
+    sentence = report_tables.memorisation_sentence(report)
+    if not sentence:
+        return []
+    nearest = report_tables.nearest_training_clips(report)
+    return ["## Memorisation", sentence, _list(nearest)]
+
+
 def _facts(title: str, facts: Sequence[tuple[str, str]]) -> list[str]:
-    return [f"## {title}", _table(Table(("", ""), tuple(facts)))] if facts else []
+    return [f"## {title}", markdown_table(Table(("", ""), tuple(facts)))] if facts else []
 
 
-def _table(table: Table) -> str:
+def markdown_table(table: Table) -> str:
+    """A table in GitHub's Markdown; the important row is bold."""
     rows = [table.header, tuple("---" for _ in table.header)]
     for row in table.rows:
         cells = tuple(_escaped(cell) for cell in row)

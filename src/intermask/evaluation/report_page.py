@@ -76,8 +76,8 @@ def page(report: Report, folder: Path) -> str:
         ("plots", "Plots", _plots(report)),
         ("physics", "Physics", _physics(report)),
         ("audit", "What the evaluator sees", _audit(report)),
-        ("tokenizer", "Tokenizer", _block(report, "tokenizer", _TOKENIZER)),
-        ("memorisation", "Memorisation", _block(report, "memorisation", _MEMORISATION)),
+        ("tokenizer", "Tokenizer", _tokenizer(report)),
+        ("memorisation", "Memorisation", _memorisation(report)),
         ("again", "How it was made", _made(report)),
     ]
     shown = [(key, title, content) for key, title, content in sections if content]
@@ -210,16 +210,21 @@ def _verdict(sees: bool | None) -> str:
     return {True: "yes", False: "no", None: ""}[sees]
 
 
-_TOKENIZER = "What is lost by putting real motion into tokens and taking it out again."
-_MEMORISATION = (
-    "How near generated motions are to the nearest training clip, beside how near real clips are "
-    "that the model has not seen. Much nearer would mean that it recites."
-)
+def _tokenizer(report: Report) -> str:
+    numbers = report.get("tokenizer")
+    if not numbers:
+        return ""
+    note = "What is lost by putting real motion into tokens and taking it out again."
+    return _paragraphs([note]) + _facts(report_tables.tokenizer_facts(numbers))
 
 
-def _block(report: Report, key: str, note: str) -> str:
-    facts = report_tables.block_facts(report, key)
-    return _paragraphs([note]) + _facts(facts) if facts else ""
+def _memorisation(report: Report) -> str:
+    sentence = report_tables.memorisation_sentence(report)
+    if not sentence:
+        return ""
+    note = "Motions much nearer to training clips than real ones are would mean that it recites."
+    nearest = _list(report_tables.nearest_training_clips(report))
+    return _paragraphs([sentence, note]) + (_details("Nearest motions", nearest) if nearest else "")
 
 
 def _made(report: Report) -> str:

@@ -18,6 +18,7 @@ from intermask.evaluation.terms import (
     RECONSTRUCTION,
     REFERENCE_ROWS,
     SHUFFLED,
+    TOKENIZER,
     Term,
     direction,
     mark,
@@ -237,9 +238,45 @@ def folded_facts(report: Report) -> list[tuple[str, list[tuple[str, str]]]]:
     return sections
 
 
-def block_facts(report: Report, key: str) -> list[tuple[str, str]]:
-    """Single numbers of the blocks ``tokenizer`` and ``memorisation``; lists are counted."""
-    return list(_flat(report.get(key) or {}))
+def tokenizer_facts(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """A tokenizer's numbers (`tokenizer_quality.TokenizerReport.numbers`) by their titles."""
+    facts = [
+        (f"{term.label} {mark(term)}", term.shown(numbers[term.key]))
+        for term in TOKENIZER
+        if numbers.get(term.key) is not None
+    ]
+    for key, value in numbers.items():
+        term = next((each for each in TOKENIZER if f"{each.key}_by_row" == key), None)
+        if term is not None:
+            shown = ", ".join(term.shown(each) for each in value)
+            facts.append((f"{term.label}, by row of the token map", shown))
+    if numbers.get("codes") is not None:
+        facts.append(("Codes", str(numbers["codes"])))
+    if numbers.get("worst_clips"):
+        facts.append(("Worst clips", ", ".join(numbers["worst_clips"])))
+    return facts
+
+
+def memorisation_sentence(report: Report) -> str:
+    """How near motions are to training clips; nothing where that was not measured."""
+    found = report.get("memorisation")
+    if not found:
+        return ""
+    return (
+        f"Generated motions are {_cm(found['generated_median_m'])} from the nearest training clip "
+        f"in the median, real clips that the model has not seen {_cm(found['held_out_median_m'])}. "
+        f"Suspiciously near, nearer than all but 5 % of those ({_cm(found['threshold_m'])}): "
+        f"{found['suspicious']} of {found['clips']} motions."
+    )
+
+
+def nearest_training_clips(report: Report) -> list[str]:
+    """The motions that are nearest to training clips, a phrase each."""
+    return list((report.get("memorisation") or {}).get("nearest") or ())
+
+
+def _cm(metres: float) -> str:
+    return f"{100 * metres:.1f} cm"
 
 
 def _flat(block: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, str]]:

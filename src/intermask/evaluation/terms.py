@@ -125,6 +125,34 @@ PHYSICS = (
 )  # fmt: skip
 """Physical metrics (`measurement.PhysicalMetrics`), in the order of tables."""
 
+TOKENIZER = (
+    Term(
+        "reconstruction_fid", "Reconstruction FID", "rFID", "", 1.0, 3, "lower",
+        "distance between the distributions of real motion and of its reconstruction",
+    ),
+    Term(
+        "mpjpe_mm", "MPJPE in the world", "MPJPE", "mm", 1.0, 1, "lower",
+        "mean distance of joints from where they were",
+    ),
+    Term(
+        "local_mpjpe_mm", "MPJPE relative to the pelvis", "local MPJPE", "mm", 1.0, 1, "lower",
+        "the same after both pelvises are put on one another",
+    ),
+    Term(
+        "acceleration_error", "Acceleration error", "accel.", "m/s²", 1.0, 2, "lower",
+        "mean length of the difference of the joints' accelerations",
+    ),
+    Term(
+        "codes_used", "Codes used", "used", "%", 100.0, 1, "higher",
+        "codes that were taken at least once",
+    ),
+    Term(
+        "perplexity", "Perplexity", "perplexity", "codes", 1.0, 1, "higher",
+        "as many codes, taken equally often, would carry as much",
+    ),
+)  # fmt: skip
+"""Numbers of a tokenizer (`tokenizer_quality.TokenizerReport`), in the order of tables."""
+
 _BETTER = {
     "higher": "higher is better",
     "lower": "lower is better",
