@@ -23,6 +23,7 @@ from intermask.cli.models import bundle, import_official, info
 from intermask.cli.nearest import nearest
 from intermask.cli.options import examples
 from intermask.cli.runs import runs_app
+from intermask.cli.tokenizer import evaluate_tokenizer
 from intermask.cli.train import train_app
 
 app = typer.Typer(
@@ -100,6 +101,14 @@ app.command(
         "intermask compare reports/before reports/after --row 'tokenizer reconstruction'",
     )
 )(compare)
+app.command(
+    "evaluate-tokenizer",
+    epilog=examples(
+        "intermask evaluate-tokenizer --data data/salsa -o tokenizer",
+        "intermask evaluate-tokenizer runs/tokenizer --data data/salsa --evaluator interclip "
+        "-o tokenizer",
+    ),
+)(evaluate_tokenizer)
 app.command(
     epilog=examples("intermask info", "intermask info dance.npz", "intermask info runs/transformer")
 )(info)
