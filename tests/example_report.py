@@ -78,7 +78,7 @@ def example_report(seed: int = 0) -> dict[str, Any]:
                 "codes": 1024,
                 "codes_used": 0.93,
                 "perplexity": 700.4,
-                "codes_used_by_row": [0.5, 0.6],
+                "codes_taken_by_row": [512, 480],
                 "perplexity_by_row": [101.1, 202.2],
                 "worst_clips": ["77 (99.1 mm)"],
             },

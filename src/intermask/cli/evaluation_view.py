@@ -87,6 +87,7 @@ def print_report(report: Mapping[str, Any]) -> None:
 
     from intermask.evaluation.report_tables import (
         headline,
+        memorisation_sentence,
         metrics_shown,
         physics_shown,
         protocol_sentence,
@@ -102,13 +103,8 @@ def print_report(report: Mapping[str, Any]) -> None:
     typer.echo(protocol_sentence(report))
     for reason in (*why_not_official(report), *report["protocol"]["notes"]):
         typer.echo(f"  - {reason}")
-    memory = report["memorisation"]
-    if memory:
-        typer.echo(
-            f"Nearest training clips: {100 * memory['generated_median_m']:.1f} cm away in the "
-            f"median, those of real clips {100 * memory['held_out_median_m']:.1f} cm; suspiciously "
-            f"near: {memory['suspicious']} of {memory['clips']} motions."
-        )
+    if memory := memorisation_sentence(report):
+        typer.echo(memory)
 
 
 def _metric_table(report: Mapping[str, Any], terms: list[Term]) -> Any:

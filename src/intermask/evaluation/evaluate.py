@@ -37,10 +37,13 @@ from intermask.evaluation.rivals import Rival, RivalFiles, read_rival
 from intermask.evaluation.rows import all_rows, own_distances
 from intermask.evaluation.samples import read_sample, write_sample
 from intermask.evaluation.store import Shard, Store, Unit
+from intermask.evaluation.tokenizer_quality import tokenizer_quality
 from intermask.files import atomic_path, write_json
 from intermask.generation.generator import InteractionGenerator
 from intermask.generation.requests import DEFAULT_OPTIONS, GenerationOptions
 from intermask.representation import decode_positions
+from intermask.skeleton import SMPL22
+from intermask.training.representations import representation_of
 
 SCHEMA_VERSION = 1
 OFFICIAL = {"interhuman": metrics.INTERHUMAN, "interx": metrics.INTERX}
@@ -220,7 +223,7 @@ class Evaluation:
             "seeds": {"seed": self.plan.seed, "a motion's": "of seed, replication and clip"},
             "hashes": {key: self.settings[key] for key in ("model", "evaluator", "data")},
             "rows": [row.as_json() for row in rows],
-            "tokenizer": None,
+            "tokenizer": self._tokenizer(progress),
             "memorisation": self._memorisation(progress),
             "audit": self._audit(progress) if audit else None,
             "samples": self._samples(found),
@@ -336,6 +339,19 @@ class Evaluation:
             self.store,
             self.jerk,
         )
+
+    def _tokenizer(self, progress: Callable[[str, int, int], None]) -> dict[str, Any] | None:
+        """What the tokenizer loses; its FID is that of the row "tokenizer reconstruction"."""
+        if self.jerk is None:
+            return None
+        config = self.generator.model.config
+        return tokenizer_quality(
+            self.generator.coder,
+            representation_of(config.tokenizer, config.floor),
+            SMPL22.names,
+            self.measured.clips,
+            progress=partial(progress, "measuring the tokenizer"),
+        ).numbers()
 
     def _audit(self, progress: Callable[[str, int, int], None]) -> list[dict[str, Any]]:
         rows = run_audit(

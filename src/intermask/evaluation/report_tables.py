@@ -245,13 +245,15 @@ def tokenizer_facts(numbers: Mapping[str, Any]) -> list[tuple[str, str]]:
         for term in TOKENIZER
         if numbers.get(term.key) is not None
     ]
-    for key, value in numbers.items():
-        term = next((each for each in TOKENIZER if f"{each.key}_by_row" == key), None)
-        if term is not None:
-            shown = ", ".join(term.shown(each) for each in value)
-            facts.append((f"{term.label}, by row of the token map", shown))
+    for key, title, decimals in (
+        ("codes_taken_by_row", "Codes used", 0),
+        ("perplexity_by_row", "Perplexity", 1),
+    ):
+        if numbers.get(key):
+            shown = ", ".join(f"{value:.{decimals}f}" for value in numbers[key])
+            facts.append((f"{title} by row of the token map", shown))
     if numbers.get("codes") is not None:
-        facts.append(("Codes", str(numbers["codes"])))
+        facts.append(("Codes of the codebook", str(numbers["codes"])))
     if numbers.get("worst_clips"):
         facts.append(("Worst clips", ", ".join(numbers["worst_clips"])))
     return facts

@@ -110,7 +110,7 @@ class TokenizerReport:
             "codes": self.use.codes,
             "codes_used": self.use.share,
             "perplexity": self.use.perplexity,
-            "codes_used_by_row": [use.share for use in self.use_by_row],
+            "codes_taken_by_row": [use.used for use in self.use_by_row],
             "perplexity_by_row": [use.perplexity for use in self.use_by_row],
             "worst_clips": [f"{clip.name} ({clip.mpjpe_mm:.1f} mm)" for clip in self.worst],
         }
