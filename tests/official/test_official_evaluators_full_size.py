@@ -16,6 +16,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from intermask.bundle import SHARD_BYTES
+from intermask.evaluation.evaluators.evaluator import (
+    InterClipEvaluator,
+    InterXPairEvaluator,
+    NetworkEvaluator,
+)
+from intermask.evaluation.evaluators.folder import load_evaluator, save_evaluator
 from intermask.evaluation.evaluators.interclip import InterClip, InterClipConfig
 from intermask.evaluation.evaluators.interx import InterXEvaluator, InterXEvaluatorConfig
 from intermask.models.transformer import sinusoids
@@ -44,6 +51,7 @@ MOTION_REP: global
 FINETUNE: False
 """
 CLIPS = 8
+CPU = torch.device("cpu")
 
 T = TypeVar("T")
 
@@ -82,6 +90,7 @@ def test_interclip_of_full_size(folder: Path) -> None:
     assert torch.equal(motions, network.embed_motions(features, lengths))
     assert torch.equal(captions, network.embed_ids(ids))
     assert torch.allclose(motions.norm(dim=-1), torch.tensor(1.3))
+    _check_folder(InterClipEvaluator(network=imported, device=CPU), folder / "saved")
 
 
 @pytest.mark.heavy
@@ -115,6 +124,18 @@ def test_interx_evaluator_of_full_size(folder: Path) -> None:
     assert imported.config == InterXEvaluatorConfig()
     assert motions.shape == captions.shape == (CLIPS, 512)
     assert torch.equal(motions, network.embed_motions(features, lengths))
+    _check_folder(InterXPairEvaluator(network=imported, device=CPU), folder / "saved")
+
+
+def _check_folder(evaluator: NetworkEvaluator, folder: Path) -> None:
+    """What is saved comes back, and no file is too large to be given away."""
+    _timed("save", lambda: save_evaluator(evaluator, folder))
+    loaded = _timed("load", lambda: load_evaluator(folder, "cpu"))
+    assert loaded.fingerprint == evaluator.fingerprint
+    sizes = sorted(path.stat().st_size for path in folder.iterdir())
+    largest = max(weight.nbytes for weight in evaluator.network.state_dict().values())
+    assert sizes[-1] <= max(SHARD_BYTES, largest) + 100_000
+    print(f"{'folder':30} {len(sizes)} files, {sum(sizes) / 1e6:.0f} MB")
 
 
 def _released(network: nn.Module, names: Renaming) -> dict[str, Tensor]:
