@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from intermask.evaluation.evaluators.folder import load_evaluator
+from original_clip import write_random_clip
 from released_evaluators import small_vocabulary, write_glove, write_interx_evaluator
 from released_trees import recorded_copy
 from told_apart import write_kinds
@@ -36,6 +37,20 @@ def test_training_resuming_and_looking(run: Any, kinds: Path, tmp_path: Path) ->
         assert words in told
     assert "r_precision_3" in run("runs", "list", tmp_path).stdout
     assert load_evaluator(tmp_path / "run", "cpu").protocol.pool == 8
+
+
+def test_captions_may_be_read_by_clip(run: Any, kinds: Path, tmp_path: Path) -> None:
+    clip = write_random_clip(tmp_path / "clip", 32)
+    result = run(
+        "train", "evaluator", "--data", kinds, "-o", tmp_path / "run", *SMALL, "--text-source",
+        clip, "--set", "text.encoder=clip", "--set", "text.width=32", "--set", "text.pooling=end",
+        "--set", "text.head_heads=4", "--set", "optimiser.steps=2",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    evaluator = load_evaluator(tmp_path / "run", "cpu", text_source=clip)
+    embedded = evaluator.embed_captions(["They bow.", "They stand still for a while."])
+    assert not torch.allclose(embedded[0], embedded[1])
+    assert torch.allclose(embedded[0], evaluator.embed_captions(["They bow."])[0], atol=1e-6)
 
 
 def test_what_cannot_be_trained_is_said(fails: Any, kinds: Path, tmp_path: Path) -> None:
