@@ -383,10 +383,10 @@ class InterMTransformer(nn.Module):
 
 def text_parameters(model: nn.Module) -> list[nn.Parameter]:
     """The weights of a model that turn the text's condition into shifts, scales and gates."""
-    readers = [module for module in model.modules() if isinstance(module, Modulation)]
-    readers += [
-        module.condition_projection
-        for module in model.modules()
-        if isinstance(module, InterMTransformer)
-    ]
+    readers: list[nn.Module] = []
+    for module in model.modules():
+        if isinstance(module, Modulation):
+            readers.append(module)
+        elif isinstance(module, InterMTransformer):
+            readers.append(module.condition_projection)
     return [weight for reader in readers for weight in reader.parameters()]
