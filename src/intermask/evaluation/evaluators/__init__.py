@@ -1,11 +1,15 @@
 """Networks that put captions and motions in one space, where metrics measure distances.
 
-| file | data set | network |
+| file | data set | what |
 |---|---|---|
+| ``evaluator`` | all | `Evaluator`, what a measurement asks of any of them |
 | ``interclip`` | InterHuman | InterCLIP: two transformers, as CLIP's pair |
 | ``interx`` | Inter-X | convolutions and recurrent networks, two towers |
-| ``words`` | Inter-X | none: captions as its evaluator reads them |
+| ``words`` | Inter-X | captions as its evaluator reads them |
+| ``contrastive`` | InterHuman's layout | the one that anybody can train, and its loss |
+| ``stage``, ``runs`` | InterHuman's layout | its training and the folder of that |
+| ``folder`` | all | saved evaluators |
 
-They see tensors, sizes and lengths. The weights that their authors released are read by
+Networks see tensors, sizes and lengths. The weights that their authors released are read by
 `intermask.official`.
 """
