@@ -13,11 +13,9 @@ from intermask.cli.options import DeviceOption, SmplxOption, TextSourceOption
 from intermask.errors import MissingExtra, UserError
 
 if TYPE_CHECKING:
-    from intermask.config import DataSet
     from intermask.evaluation.clips import EvaluationClip
     from intermask.evaluation.evaluators.evaluator import Evaluator
     from intermask.evaluation.tokenizer_quality import TokenizerReport
-    from intermask.training.representations import Representation
     from intermask.training.runs import FrozenTokenizer
 
 MAX_FRAMES = 300
@@ -112,22 +110,22 @@ def _measured(
     smplx: Path | None,
 ) -> TokenizerReport:
     from intermask.devices import select_device
-    from intermask.evaluation.tokenizer_quality import tokenizer_quality
+    from intermask.evaluation.tokenizer_quality import representation_with_joints, tokenizer_quality
     from intermask.generation.coding import FeatureCoder
     from intermask.skeleton import SMPL22, SMPLX55
 
-    dataset = tokenizer.autoencoder.config.dataset
-    representation = _representation(tokenizer, data, smplx)
+    config = tokenizer.autoencoder.config
+    representation = representation_with_joints(config, tokenizer.floor, data, smplx)
     with progress_bar("reading clips") as update:
         longest = MAX_FRAMES if judge is None else min(MAX_FRAMES, judge.max_frames)
         clips = [
             clip
             for folder in data
-            for clip in _clips(folder, split, tokenizer, dataset, longest, len(data) > 1, update)
+            for clip in _clips(folder, split, tokenizer, longest, len(data) > 1, update)
         ]
     where = select_device(device)
     coder = FeatureCoder(tokenizer.autoencoder.to(where), tokenizer.normaliser.to(where))
-    names = SMPL22.names if dataset == "interhuman" else SMPLX55.names
+    names = SMPL22.names if config.dataset == "interhuman" else SMPLX55.names
     with progress_bar("tokenizing") as update:
         return tokenizer_quality(coder, representation, names, clips, judge, update)
 
@@ -136,7 +134,6 @@ def _clips(
     folder: Path,
     split: str,
     tokenizer: FrozenTokenizer,
-    dataset: DataSet,
     longest: int,
     several: bool,
     update: Any,
@@ -147,6 +144,7 @@ def _clips(
     from intermask.data.interx import is_interx
     from intermask.evaluation.clips import read_clips
 
+    dataset = tokenizer.autoencoder.config.dataset
     if is_interx(folder) != (dataset == "interx"):
         raise UserError(
             f"{folder} has not the layout that this tokenizer reads ({dataset}); give another "
@@ -156,25 +154,6 @@ def _clips(
     if not several:
         return clips
     return [replace(clip, name=f"{folder.resolve().name}/{clip.name}") for clip in clips]
-
-
-def _representation(
-    tokenizer: FrozenTokenizer, data: list[Path], smplx: Path | None
-) -> Representation:
-    """Where joints are comes from the features themselves, or for Inter-X from SMPL-X's body."""
-    from intermask.smplx import BODY_MODEL, find_body_model, load_rest_body
-    from intermask.training.representations import representation_of
-
-    config = tokenizer.autoencoder.config
-    if config.dataset == "interhuman":
-        return representation_of(config, tokenizer.floor)
-    path = smplx or find_body_model(data)
-    if path is None:
-        raise UserError(
-            f"errors of Inter-X's joints need the body model: put {BODY_MODEL} into {data[0]}, or "
-            "say where it is (--smplx FILE)"
-        )
-    return representation_of(config, tokenizer.floor, load_rest_body(path))
 
 
 def _write(report: TokenizerReport, facts: dict[str, Any], output: Path) -> None:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from intermask.config import TokenizerConfig
+from intermask.conventions import FloorRule
 from intermask.errors import UserError
 from intermask.evaluation import metrics
 from intermask.evaluation.clips import EvaluationClip
@@ -22,7 +25,8 @@ from intermask.generation.coding import FeatureCoder
 from intermask.kinematics import joint_errors
 from intermask.models.quantizer import perplexity
 from intermask.motion import FPS
-from intermask.training.representations import Representation
+from intermask.smplx import BODY_MODEL, find_body_model, load_rest_body
+from intermask.training.representations import Representation, representation_of
 
 MM = 1000.0
 WORST_CLIPS = 5
@@ -204,6 +208,34 @@ def tokenizer_quality(
         tuple(CodeUse.of(row, codes) for row in by_row),
         tuple(joint_names),
     )
+
+
+def representation_with_joints(
+    config: TokenizerConfig, floor: FloorRule, folders: Sequence[Path], body_model: Path | None
+) -> Representation:
+    """A tokenizer's representation that can tell where joints are.
+
+    InterHuman's features say it themselves; Inter-X's need the rest joints of SMPL-X's body.
+
+    Args:
+        config: of the tokenizer.
+        floor: its rule.
+        folders: where the body model is looked for if it is not given.
+        body_model: its file.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        UserError: it is needed and not found.
+    """
+    if config.dataset == "interhuman":
+        return representation_of(config, floor)
+    path = body_model or find_body_model(folders)
+    if path is None:
+        raise UserError(
+            f"errors of Inter-X's joints need the body model: put {BODY_MODEL} into {folders[0]}, "
+            "or say where it is (--smplx FILE)"
+        )
+    return representation_of(config, floor, load_rest_body(path))
 
 
 def acceleration_error(made: Tensor, true: Tensor, fps: float = FPS) -> float:
