@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,13 @@ def test_generate(run: Any, fails: Any, runs: Path, tmp_path: Path) -> None:
         "--smplx", body, "-o", tmp_path / "reply", "--formats", "npz", "--device", "cpu",
     )  # fmt: skip
     assert again.exit_code == 0, again.output
+
+
+def test_evaluate_tokenizer_with_hands(run: Any, runs: Path, folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    base = ("evaluate-tokenizer", runs / "tokenizer", "--data", folder, "--split", "val")
+    result = run(*base, "-o", tmp_path / "report", "--json")
+    assert result.exit_code == 0, result.output
+    content = json.loads(result.stdout)
+    assert len(content["joints"]) == 55 and content["mpjpe_mm"] > 0
+    assert (tmp_path / "report" / "joints.png").is_file()
