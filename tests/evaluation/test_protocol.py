@@ -102,9 +102,9 @@ def test_captions_cannot_be_shuffled_where_most_are_alike() -> None:
 
 
 def test_the_default_plan_is_the_official_one() -> None:
-    assert Plan().departures(clips=1177, available=1177, pool=96) == []
+    assert Plan().departures(clips=1177, available=1177) == []
     quick = Plan(**QUICK)
-    reasons = quick.departures(clips=96, available=1177, pool=96)
+    reasons = quick.departures(clips=96, available=1177)
     assert len(reasons) == 3
     assert "96 of 1177" in reasons[0]
 
@@ -119,13 +119,8 @@ def test_the_default_plan_is_the_official_one() -> None:
     ],
 )
 def test_departures_are_named(changes: dict[str, object], words: str) -> None:
-    (reason,) = Plan(**changes).departures(1177, 1177, 96)  # type: ignore[arg-type]
+    (reason,) = Plan(**changes).departures(1177, 1177)  # type: ignore[arg-type]
     assert words in reason
-
-
-def test_a_pool_of_fewer_clips_is_named() -> None:
-    reasons = Plan(prompts=0).departures(50, 50, 96)
-    assert any("fewer than a pool of 96" in reason for reason in reasons)
 
 
 def test_clips_are_chosen_all_over_the_split() -> None:

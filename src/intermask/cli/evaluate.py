@@ -18,6 +18,7 @@ from intermask.cli.options import (
     TemperatureOption,
     TextSourceOption,
 )
+from intermask.errors import UserError
 
 if TYPE_CHECKING:
     from intermask.evaluation.evaluate import Data, Evaluation
@@ -144,6 +145,8 @@ def evaluate(
     changes = SamplingChanges(guidance, temperature, steps)
     options = measured_options(generator, found, changes, batch_size)
     evaluation = _evaluation(generator, judge, found, plan, output, options, rivals)
+    if audit:
+        _check_audit(len(evaluation.measured.clips))
     _tell_departures(evaluation)
     with EvaluationView(plan.replications) as view:
         evaluation.run(part, view.on_progress, view.on_unit)
@@ -244,6 +247,16 @@ def _evaluation(
     from intermask.evaluation.evaluate import Evaluation
 
     return Evaluation(generator, evaluator, data, plan, output, options, rivals)
+
+
+def _check_audit(clips: int) -> None:
+    """Before hours of work, not after."""
+    from intermask.evaluation.audit import FEWEST_CLIPS
+
+    if clips < FEWEST_CLIPS:
+        raise UserError(
+            f"--audit of {clips} clips says nothing; leave it out, or give {FEWEST_CLIPS} or more"
+        )
 
 
 def _tell_departures(evaluation: Evaluation) -> None:

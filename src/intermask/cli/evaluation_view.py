@@ -105,6 +105,8 @@ def print_report(report: Mapping[str, Any]) -> None:
         typer.echo(f"  - {reason}")
     if memory := memorisation_sentence(report):
         typer.echo(memory)
+    for each in report["audit"] or ():
+        typer.echo(f"Audit, {each['change']}: {each['says']}")
 
 
 def _metric_table(report: Mapping[str, Any], terms: list[Term]) -> Any:

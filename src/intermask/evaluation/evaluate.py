@@ -291,8 +291,14 @@ class Evaluation:
         """How this differs from the official protocol, a sentence each."""
         model, evaluator = self.generator.model, self.evaluator
         official = OFFICIAL[model.config.dataset]
-        clips = len(self.measured.clips)
-        found = self.plan.departures(clips, len(self.data.clips), official.pool)
+        clips, pool = len(self.measured.clips), self.measured.pool
+        found = self.plan.departures(clips, len(self.data.clips))
+        if pool != official.pool:
+            few = f", for there are no more than {clips} clips" if pool == clips else ""
+            found.append(
+                f"R-precision searches pools of {pool}, not {official.pool}{few}; the smaller the "
+                "pool, the higher it is"
+            )
         pairs = official.diversity_pairs
         if clips < pairs:
             found.append(f"Diversity of {clips} pairs of motions, not {pairs}")
@@ -301,8 +307,6 @@ class Evaluation:
                 f"the evaluator {evaluator.name} is not the authors', so its numbers have a scale "
                 "of their own"
             )
-        if evaluator.protocol.pool != official.pool:
-            found.append(f"the evaluator's pools hold {evaluator.protocol.pool} clips")
         for folder in self.data.folders:
             if (folder / "provenance.json").is_file() or len(self.data.folders) > 1:
                 found.append(

@@ -68,13 +68,12 @@ class Plan:
             return list(clips)
         return [clips[number * len(clips) // self.clips] for number in range(self.clips)]
 
-    def departures(self, clips: int, available: int, pool: int) -> list[str]:
+    def departures(self, clips: int, available: int) -> list[str]:
         """How this differs from the official protocol in size and task, a sentence each.
 
         Args:
             clips: that are looked at.
             available: usable clips of the split.
-            pool: clips of an official pool.
         """
         official = Plan()
         found = []
@@ -84,11 +83,6 @@ class Plan:
             found.append(f"the split is {self.split}, not {official.split}")
         if clips < available:
             found.append(f"{clips} of {available} clips were looked at")
-        if clips < pool:
-            found.append(
-                f"there are {clips} clips, fewer than a pool of {pool}, so that the pool has "
-                f"{clips}: R-precision is higher in a smaller pool"
-            )
         if self.replications != official.replications:
             found.append(f"{self.replications} replications, not {official.replications}")
         if not self.prompts:
