@@ -63,6 +63,7 @@ def example_report(seed: int = 0) -> dict[str, Any]:
                 "replications": REPLICATIONS,
                 "clips": 384,
                 "task": "text",
+                "notes": ["rival <b> has no motion for 3 clips"],
             },
             "settings": {"batch_size": 32, "device": "cpu", "rivals": {"rival <b>": "out/"}},
             "versions": {"python": "3.11.7", "torch": "2.13.0"},

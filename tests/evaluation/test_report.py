@@ -108,6 +108,7 @@ def test_every_row_number_and_fact_is_on_the_page(report: dict[str, Any], parsed
         assert fact in text
     for fact in ("0.971", "41.2", "512, 480", "101.1, 202.2", "77 (99.1 mm)"):
         assert fact in text
+    assert "rival <b> has no motion for 3 clips" in text
     assert "21.3 cm" in text and "3 of 100 motions" in text
 
 
@@ -172,6 +173,7 @@ def test_markdown_holds_the_same_tables(report: dict[str, Any]) -> None:
                 assert f"{interval['mean']:.3f} ± {interval['half_width']:.3f}" in shown
     assert "one person isn't <near> the other & waves." in shown
     assert {"12ab", "34cd", "56ef", "41.2", "101.1, 202.2"} <= shown
+    assert "rival <b> has no motion for 3 clips" in shown
     assert "21.3 cm from the nearest training clip" in text
     assert not [token for token in tokens if token.type == "html_block"]
 

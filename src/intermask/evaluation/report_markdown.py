@@ -24,6 +24,7 @@ def write_markdown(report: Report) -> str:
         "Means over replications with 95 % intervals. ↑ higher is better, ↓ lower is better, → "
         "nearer to ground truth is better.",
         markdown_table(report_tables.metric_table(report)),
+        _list(report_tables.notes(report)),
         *_physics(report),
         *_audit(report),
         *_samples(report),

@@ -129,6 +129,7 @@ def _numbers(report: Report) -> str:
             ]
         )
         + _table(report_tables.metric_table(report), "Metrics by row")
+        + _list(report_tables.notes(report))
         + _details("What the columns are", _definitions(report_tables.meanings(terms)))
     )
 

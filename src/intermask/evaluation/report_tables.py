@@ -214,9 +214,14 @@ def why_not_official(report: Report) -> list[str]:
     return [str(each) for each in report["protocol"].get("why_not", [])]
 
 
+def notes(report: Report) -> list[str]:
+    """What else must be known of single rows, a sentence each."""
+    return [str(each) for each in report["protocol"].get("notes") or ()]
+
+
 def protocol_facts(report: Report) -> list[tuple[str, str]]:
     """What was measured, and on how much."""
-    left_out = ("official", "why_not")
+    left_out = ("official", "why_not", "notes")
     facts = [
         (key.replace("_", " "), _plain(value))
         for key, value in report["protocol"].items()
