@@ -1,10 +1,11 @@
 """One body out of what a decoder says twice: rigid bones, and rotations that lead to the joints.
 
 Decoded positions and decoded rotations disagree, and bones stretch from frame to frame.
-`consolidate` spreads jumps of a whole body, smooths the jitter, gives each person one set of bones,
-moves the joints as little as possible until the bones fit (a position-based solver: all constraints
-in turn, a few rounds), plants the feet, keeps hands where they were on the partner, and reads the
-final positions off the corrected rotations, so that every file format shows the same two people.
+`consolidate` spreads jumps of a whole body, sets down who hovers, smooths the jitter, gives each
+person one set of bones, moves the joints as little as possible until the bones fit (a
+position-based solver: all constraints in turn, a few rounds), plants the feet, keeps hands where
+they were on the partner, and reads the final positions off the corrected rotations, so that every
+file format shows the same two people.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from torch import Tensor
 
 from intermask.generation.footlock import FootLockOptions, foot_contacts, planted_feet
 from intermask.generation.jumps import spread_jumps
+from intermask.generation.landing import land
 from intermask.generation.rigid_bones import (
     HandRelations,
     hand_relations,
@@ -48,11 +50,13 @@ class ConsolidationOptions:
     """Metres within which a wrist keeps its place relative to a joint of the partner; 0: never."""
     grounding: float = 0.08
     """A person who hovers or sinks by up to this many metres all the time is set on the floor."""
+    landing: float = 0.4
+    """A pair in the air for longer than a leap comes down, by up to this many metres; 0: never."""
     rounds: int = 25
     """Rounds of the solver."""
 
     def __post_init__(self) -> None:
-        for name in ("smoothing", "hand_contact", "grounding"):
+        for name in ("smoothing", "hand_contact", "grounding", "landing"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; expected zero or more")
         if self.rounds < 1:
@@ -94,7 +98,7 @@ def consolidate(
     given = positions.double(), rotations.double()
     known_roots = None if root_rotations is None else root_rotations.double()
     change = fade_weights(kept).double()
-    steady = spread_jumps(given[0], change, fps)
+    steady = land(spread_jumps(given[0], change, fps), change, fps, options.landing)
     targets = steady + change[..., None, None] * (
         smooth_positions(steady, options.smoothing) - steady
     )
