@@ -7,6 +7,7 @@ import torch
 
 from golden_files import Golden, golden, largest_error
 from intermask.config import TokenizerConfig
+from intermask.models import short_convolution, upsampling
 from intermask.models.autoencoder import MotionAutoencoder
 from intermask.official import tokenizer_key
 from intermask.representation import from_joint_grid, to_joint_grid
@@ -33,7 +34,14 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_parity_with_the_released_tokenizer(name: str) -> None:
+@pytest.mark.parametrize("short", [False, True])
+def test_parity_with_the_released_tokenizer(
+    name: str, short: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both as narrow networks are computed and as wide ones are, which the files are not."""
+    if short:
+        monkeypatch.setattr(short_convolution, "pays", lambda *_: True)
+        monkeypatch.setattr(upsampling, "pays", lambda *_: True)
     record = golden(name)
     model = released_tokenizer(record, CASES[name])
     interhuman = name == "vqvae_interhuman"

@@ -16,6 +16,7 @@ from intermask.models.dropout import Dropout
 from intermask.models.patches import PatchDecoder, PatchEncoder
 from intermask.models.quantizer import EMACodebook, Noise
 from intermask.models.root_frame import RootFrame
+from intermask.models.short_convolution import Convolution
 from intermask.models.upsampling import convolve_upsampled
 from intermask.skeleton import SMPL22
 
@@ -216,16 +217,18 @@ class JointGraph(nn.Module):
         self.register_buffer("mixing", adjacency / adjacency.sum(1, keepdim=True), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(b, t, j, c) to (b, t, j, c')."""
+        """(b, j, t, c) to (b, j, t, c')."""
         if self.scope == "all_frames":
             return self.neighbours(self.messages(x)) + self.own(x)
-        first = self.neighbours(self.messages(x[:, :1]))
-        silent = self.neighbours.bias.expand(*x.shape[:1], x.shape[1] - 1, *first.shape[2:])
-        return torch.cat((first, silent), 1) + self.own(x)
+        first = self.neighbours(self.messages(x[:, :, :1]))
+        silent = self.neighbours.bias.expand(*x.shape[:2], x.shape[2] - 1, first.shape[-1])
+        return torch.cat((first, silent), 2) + self.own(x)
 
     def messages(self, x: Tensor) -> Tensor:
-        """Mean (b, t, j, c) of the neighbours' projected features."""
-        return torch.einsum("ji,btic->btjc", self.mixing.to(x.dtype), F.relu(self.project(x)))
+        """Mean (b, j, t, c) of the neighbours' projected features."""
+        projected = F.relu(self.project(x))
+        mixed = self.mixing.to(projected.dtype) @ projected.flatten(2)
+        return mixed.view(projected.shape)
 
 
 class GraphPair(nn.Module):
@@ -238,9 +241,9 @@ class GraphPair(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, c, j, t) to (b, c', j, t)."""
-        x = rearrange(x, "b c j t -> b t j c")
+        x = rearrange(x, "b c j t -> b j t c")
         x = self.second(F.relu(self.first(x)))
-        return rearrange(x, "b t j c -> b c j t")
+        return rearrange(x, "b j t c -> b c j t")
 
 
 class ResidualBlock(nn.Module):
@@ -248,7 +251,7 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, width: int, dilation: int, dropout: float) -> None:
         super().__init__()
-        self.spread = nn.Conv2d(width, width, 3, padding=dilation, dilation=dilation)
+        self.spread = Convolution(width, width, dilation)
         self.mix = nn.Conv2d(width, width, 1)
         self.dropout = Dropout(dropout)
 
@@ -288,7 +291,7 @@ class Encoder(nn.Module):
         width, channels = config.width, grid_channels(config)
         self.enter: nn.Module
         if config.graph_scope == "none":
-            self.enter = nn.Conv2d(channels, width, 3, padding=1)
+            self.enter = Convolution(channels, width)
         else:
             self.enter = GraphPair(channels, width, width, config.graph_scope)
         self.joint_identity = joint_identity(config)
@@ -299,11 +302,11 @@ class Encoder(nn.Module):
             )
             for _ in range(STRIDES)
         )
-        self.leave = nn.Conv2d(width, width, 3, padding=1)
+        self.leave = Convolution(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, d, j, t) to (b, c, s, n)."""
-        x = F.relu(self.enter(x))
+        x = F.relu(self.enter(x.contiguous(memory_format=torch.channels_last)))
         if self.joint_identity is not None:
             x = x + self.joint_identity
         for stage in self.stages:
@@ -315,13 +318,13 @@ class UpsamplingStage(nn.Sequential):
     """Residual blocks, nearest-neighbour upsampling and a 3x3 convolution, in this order."""
 
     def __init__(self, config: TokenizerConfig, factors: tuple[float, float]) -> None:
-        convolution = nn.Conv2d(config.width, config.width, 3, padding=1)
+        convolution = Convolution(config.width, config.width)
         super().__init__(residual_net(config), nn.Upsample(scale_factor=factors), convolution)
         self.factors = factors
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, c, h, w) to (b, c, h * rows, w * columns)."""
-        convolution = cast("nn.Conv2d", self[2])
+        convolution = cast("Convolution", self[2])
         return convolve_upsampled(self[0](x), convolution.weight, convolution.bias, self.factors)
 
 
@@ -331,21 +334,21 @@ class Decoder(nn.Module):
     def __init__(self, config: TokenizerConfig) -> None:
         super().__init__()
         width, channels = config.width, grid_channels(config)
-        self.enter = nn.Conv2d(width, width, 3, padding=1)
+        self.enter = Convolution(width, width)
         self.stages = nn.ModuleList(
             UpsamplingStage(config, factors) for factors in config.upsampling
         )
         self.joint_identity = joint_identity(config)
-        self.widen = nn.Conv2d(width, width, 3, padding=1)
+        self.widen = Convolution(width, width)
         self.leave: nn.Module
         if config.graph_scope == "none":
-            self.leave = nn.Conv2d(width, channels, 3, padding=1)
+            self.leave = Convolution(width, channels)
         else:
             self.leave = GraphPair(width, width, channels, config.graph_scope)
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, c, s, n) to (b, d, j, t)."""
-        x = F.relu(self.enter(x))
+        x = F.relu(self.enter(x.contiguous(memory_format=torch.channels_last)))
         for stage in self.stages:
             x = stage(x)
         if self.joint_identity is not None:

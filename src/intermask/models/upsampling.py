@@ -2,7 +2,8 @@
 
 Upsampling by two repeats every number, so that two of a kernel's three taps meet equal ones. Their
 weights are added first: each of the two output phases is a convolution with two taps on the small
-grid. For both axes that is 4 products in place of 9, for one axis 6; the result is the same.
+grid. For both axes that is 4 products in place of 9, for one axis 6; the result is the same. On
+processors even fewer do, see `short_convolution`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
+from intermask.models.short_convolution import DOUBLED, PLAIN, Axis, Grid, convolve_on, pays
+
 ROWS, COLUMNS = 2, 3
 
 
 def convolve_upsampled(
-    x: Tensor, weight: Tensor, bias: Tensor | None, factors: tuple[float, float]
+    x: Tensor, weight: Tensor, bias: Tensor, factors: tuple[float, float]
 ) -> Tensor:
     """A 3x3 convolution, padded by 1, of ``x`` after nearest-neighbour upsampling.
 
@@ -32,6 +35,10 @@ def convolve_upsampled(
     plain = [1.0 if factor == 2 else factor for factor in factors]
     if plain != [1.0, 1.0]:
         x = F.interpolate(x, scale_factor=plain)
+    schemes = (DOUBLED if factor == 2 else PLAIN for factor in factors)
+    grid = Grid(*(Axis(scheme, size) for scheme, size in zip(schemes, x.shape[2:], strict=True)))
+    if pays(x, weight, grid):
+        return convolve_on(grid, x, weight, bias)
     padded = F.pad(x, (1, 1, 1, 1))
     outputs = []
     for row_phase, kernels in enumerate(_phases(weight, ROWS, factors[0])):
