@@ -155,7 +155,7 @@ def test_an_evaluator_that_knows_the_captions_finds_real_motion_and_not_shuffled
     knowing = FakeEvaluator(known=known)
     evaluation = Evaluation(generator, knowing, data, plan, tmp_path / "known", BATCH)
     # a "model" that reproduces the clips
-    evaluation.replicator.make = lambda batch, options: [  # type: ignore[method-assign]
+    evaluation.replicator.maker.make = lambda batch, options: [  # type: ignore[method-assign]
         data.clips[sample.clip].features for sample in batch
     ]
     evaluation.run()
@@ -185,7 +185,7 @@ def test_an_interrupted_evaluation_goes_on_where_it_was(
 
     def evaluation() -> Evaluation:
         fresh = Evaluation(generator, FakeEvaluator(), data, PLAN, tmp_path / "again", BATCH)
-        make = fresh.replicator.make
+        make = fresh.replicator.maker.make
 
         def counted(batch: Any, options: Any) -> Any:
             if len(made) in (1, 6, 9):
@@ -194,7 +194,7 @@ def test_an_interrupted_evaluation_goes_on_where_it_was(
             made.append(len(batch))
             return make(batch, options)
 
-        fresh.replicator.make = counted  # type: ignore[method-assign]
+        fresh.replicator.maker.make = counted  # type: ignore[method-assign]
         return fresh
 
     for _ in range(3):
@@ -353,7 +353,7 @@ def test_tasks_start_from_real_tokens(
     plan = replace(PLAN, task=task, replications=1, prompts=0)
     evaluation = Evaluation(generator, FakeEvaluator(), data, plan, tmp_path / "report", BATCH)
     samples = evaluation.measured.samples(Unit(0, "replications"))[:3]
-    made = evaluation.replicator.make(samples, BATCH)
+    made = evaluation.replicator.maker.make(samples, BATCH)
     (tokens,) = generator.coder.encode([data.clips[samples[0].clip].features])
     parts = KnownParts(task, data.clips, generator).of([samples[0].clip], 1)
     assert parts is not None

@@ -1,15 +1,24 @@
-"""``bench train``: how fast a training step is on this machine, and where its time goes."""
+"""``bench``: how fast training and evaluation are on this machine."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from intermask.cli.console import print_table, progress_bar, working
-from intermask.cli.options import DeviceOption, examples
+from intermask.cli.evaluate import (
+    EvaluatedModel,
+    TogetherOption,
+    load_measured,
+    measured_options,
+)
+from intermask.cli.options import DeviceOption, SamplingChanges, TextSourceOption, examples
+from intermask.errors import UserError
 
 if TYPE_CHECKING:
+    from intermask.evaluation.speed import SpeedComparison
     from intermask.training.benchmark import Benchmark, PrecisionComparison
 
 bench_app = typer.Typer(no_args_is_help=True, help="Measure speed and memory on this machine.")
@@ -84,6 +93,106 @@ def train(
                 training, tokenizer=tokenizer, device=device, steps=compare_steps, on_step=update
             )
         print_table(_precision_rows(compared))
+
+
+@bench_app.command(
+    epilog=examples(
+        "intermask bench evaluate --data data/salsa --evaluator runs/evaluator --clips 16",
+        "intermask bench evaluate --preset paper-interhuman --clips 1000 --alone 32",
+    )
+)
+def evaluate(
+    model: EvaluatedModel = None,
+    data: Annotated[
+        list[Path] | None,
+        typer.Option("--data", metavar="DIR", help="Clips whose captions and lengths are taken."),
+    ] = None,
+    evaluator: Annotated[
+        Path | None, typer.Option("--evaluator", metavar="RUN|DIR", help="What scores motions.")
+    ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            "--preset",
+            help="Instead of all these: networks of these sizes with random weights, synthetic "
+            "clips of 2 to 10 seconds.",
+        ),
+    ] = None,
+    clips: Annotated[int, typer.Option("--clips", min=3, help="Motions to make.")] = 32,
+    alone: Annotated[
+        int | None,
+        typer.Option("--alone", min=1, help="How many of them also one by one. Default: all."),
+    ] = None,
+    split: Annotated[str, typer.Option("--split", help="Which clips of --data.")] = "test",
+    device: DeviceOption = "auto",
+    batch_size: TogetherOption = None,
+    text_source: TextSourceOption = None,
+) -> None:
+    """Measure one replication of an evaluation: in batches, and one by one.
+
+    The released code makes one motion at a time. The same motions are made both
+    ways in one process; embeddings of both are compared. Nothing is written.
+    """
+    from intermask.evaluation.speed import compare_speed, synthetic
+
+    if (preset is None) == (data is None or evaluator is None):
+        raise UserError(
+            "give --data and --evaluator, and perhaps a model, or --preset alone for random weights"
+        )
+    if preset is not None:
+        from intermask.devices import select_device
+        from intermask.presets import load_preset
+
+        with working("making networks and clips"):
+            made = synthetic(
+                load_preset("tokenizer", preset),
+                load_preset("transformer", preset),
+                load_preset("evaluator", preset),
+                clips,
+                select_device(device),
+            )
+        generator, judge, found = made.generator, made.evaluator, made.clips
+    else:
+        from intermask.evaluation.protocol import Plan
+
+        plan = Plan(split=split, clips=clips)
+        generator, judge, read = load_measured(
+            model, evaluator or Path(), data or [], plan, device, text_source
+        )
+        found = plan.chosen(read.clips)
+    options = measured_options(generator, found, SamplingChanges(None, None, None), batch_size)
+    with progress_bar("making motions") as update:
+        measured = compare_speed(generator, judge, found, options, alone, update)
+    name = f"{preset} with random weights" if preset else generator.model.config.name
+    print_table(_speed_rows(measured, str(generator.device), name))
+
+
+def _speed_rows(measured: SpeedComparison, device: str, name: str) -> list[tuple[str, str]]:
+    import torch
+
+    together, alone = measured.together, measured.alone
+    part = "" if alone.clips == together.clips else f" (of {alone.clips} motions, in proportion)"
+    every = alone.seconds / alone.clips * together.clips
+    if device.startswith("cuda"):
+        where = torch.cuda.get_device_name(device)
+    else:
+        where = f"{device}, {torch.get_num_threads()} threads"
+    return [
+        ("measured", f"{name}, {together.clips} motions, {measured.seconds_of_motion:.0f} s long"),
+        ("device", where),
+        (
+            "in batches",
+            f"{together.seconds:.2f} s of {measured.batch_size} motions: "
+            f"{together.generating:.2f} s generating, {together.scoring:.2f} s scoring",
+        ),
+        ("one by one", f"{every:.2f} s{part}"),
+        ("ratio", f"{measured.ratio:.2f}"),
+        ("a motion", f"{1000 * together.seconds / together.clips:.0f} ms in batches"),
+        (
+            "largest difference",
+            f"{measured.difference:.1e} of an embedding's length",
+        ),
+    ]
 
 
 def _same_codes(tokenizer: Any, transformer: Any) -> Any:

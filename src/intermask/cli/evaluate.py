@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -21,6 +22,7 @@ from intermask.cli.options import (
 from intermask.errors import UserError
 
 if TYPE_CHECKING:
+    from intermask.evaluation.clips import EvaluationClip
     from intermask.evaluation.evaluate import Data, Evaluation
     from intermask.evaluation.evaluators.evaluator import Evaluator
     from intermask.evaluation.protocol import Plan
@@ -143,7 +145,7 @@ def evaluate(
     rivals = _rivals(rival or [])
     generator, judge, found = load_measured(model, evaluator, data, plan, device, text_source)
     changes = SamplingChanges(guidance, temperature, steps)
-    options = measured_options(generator, found, changes, batch_size)
+    options = measured_options(generator, found.clips, changes, batch_size)
     evaluation = _evaluation(generator, judge, found, plan, output, options, rivals)
     if audit:
         _check_audit(len(evaluation.measured.clips))
@@ -153,10 +155,10 @@ def evaluate(
         missing = evaluation.missing()
         report = None if missing else evaluation.report(view.on_part, audit=audit)
     if report is None:
+        count = f"{len(missing)} parts are" if len(missing) > 1 else "1 part is"
         typer.echo(
-            f"{len(missing)} parts are left to other processes, {missing[0].name} the first of "
-            f"them. When their files are in {output}, the same command without --shard writes the "
-            "report."
+            f"{count} left to other processes ({missing[0].name}, ...). When their files are in "
+            f"{output}, the same command without --shard writes the report."
         )
         return
     print_report(report)
@@ -217,7 +219,10 @@ def load_measured(
 
 
 def measured_options(
-    generator: InteractionGenerator, data: Data, changes: SamplingChanges, batch_size: int | None
+    generator: InteractionGenerator,
+    clips: Sequence[EvaluationClip],
+    changes: SamplingChanges,
+    batch_size: int | None,
 ) -> GenerationOptions:
     """How motions are made; without a batch size the fastest one is looked for, and told."""
     from intermask.evaluation.batch_size import fastest_batch_size
@@ -226,7 +231,7 @@ def measured_options(
     sampling = changes.applied_to(generator.model.config.sampling)
     if batch_size is None:
         with working("looking for the fastest batch size"):
-            batch_size, seconds = fastest_batch_size(generator, data.clips)
+            batch_size, seconds = fastest_batch_size(generator, clips)
         tried = ", ".join(f"{1000 * time:.0f} ms of {size}" for size, time in seconds.items())
         typer.echo(
             f"{batch_size} motions are made together (a round of one motion takes {tried})",

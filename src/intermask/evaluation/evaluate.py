@@ -30,13 +30,14 @@ from intermask.evaluation.memorisation import WINDOW_FRAMES, Memorisation, find_
 from intermask.evaluation.physical_rows import real_jerk
 from intermask.evaluation.protocol import Plan, generator_of
 from intermask.evaluation.references import references
-from intermask.evaluation.replications import Measured, Progress, Replicator, sample_name
+from intermask.evaluation.replications import Maker, Measured, Progress, Replicator, sample_name
 from intermask.evaluation.report_markdown import write_markdown
 from intermask.evaluation.report_page import write_page
 from intermask.evaluation.rivals import Rival, RivalFiles, read_rival
 from intermask.evaluation.rows import all_rows, own_distances
 from intermask.evaluation.samples import read_sample, write_sample
 from intermask.evaluation.store import Shard, Store, Unit
+from intermask.evaluation.terms import SHUFFLED
 from intermask.evaluation.tokenizer_quality import tokenizer_quality
 from intermask.files import atomic_path, write_json
 from intermask.generation.generator import InteractionGenerator
@@ -138,7 +139,7 @@ class Evaluation:
         smpl = generator.model.config.dataset == "interhuman"
         self.jerk = real_jerk([clip.features for clip in clips]) if smpl else None
         self.replicator = Replicator(
-            generator, evaluator, self.measured, self.store, options, self.jerk
+            Maker(generator, self.measured), evaluator, self.store, options, self.jerk
         )
 
     @property
@@ -213,11 +214,14 @@ class Evaluation:
         rows = all_rows(
             self.measured, found, self.store, self.evaluator.protocol, self.name, rivals
         )
+        notes = [note for rival in rivals for note in rival.notes]
+        if SHUFFLED not in [row.name for row in rows]:
+            notes.append("captions were not shuffled: too many clips share a sentence")
         content = {
             "schema_version": SCHEMA_VERSION,
             "kind": "intermask-evaluation",
             "intermask_version": __version__,
-            "protocol": self._protocol(rivals),
+            "protocol": self._protocol(notes),
             "settings": self._all_settings(),
             "versions": self._versions(),
             "seeds": {"seed": self.plan.seed, "a motion's": "of seed, replication and clip"},
@@ -272,7 +276,7 @@ class Evaluation:
             "device": str(self.generator.device),
         }
 
-    def _protocol(self, rivals: Sequence[Rival]) -> dict[str, Any]:
+    def _protocol(self, notes: Sequence[str]) -> dict[str, Any]:
         why_not = self.departures()
         return {
             "official": not why_not,
@@ -284,7 +288,7 @@ class Evaluation:
             "clips": len(self.measured.clips),
             "multimodality": self.settings["multimodality"],
             "evaluator": self.evaluator.name,
-            "notes": [note for rival in rivals for note in rival.notes],
+            "notes": list(notes),
         }
 
     def departures(self) -> list[str]:

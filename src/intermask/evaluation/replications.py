@@ -114,13 +114,34 @@ def known_columns(task: Task, columns: int) -> Tensor:
     return known
 
 
+class Maker:
+    """Makes the motions of an evaluation.
+
+    Args:
+        generator: the model.
+        measured: clips and what is drawn of them.
+    """
+
+    def __init__(self, generator: InteractionGenerator, measured: Measured) -> None:
+        self.generator, self.measured = generator, measured
+        self._known = KnownParts(measured.plan.task, measured.clips, generator)
+
+    def make(self, batch: Sequence[Sample], options: GenerationOptions) -> list[Tensor]:
+        """Features (2, t, f) of samples, as decoded."""
+        requests = [
+            Request(sample.text, self.measured.clips[sample.clip].frames, sample.seed)
+            for sample in batch
+        ]
+        known = self._known.of([sample.clip for sample in batch], options.batch_size)
+        return self.generator.features(requests, known, options)
+
+
 class Replicator:
     """Makes the motions of an evaluation and keeps their embeddings.
 
     Args:
-        generator: the model.
-        evaluator: embeds its motions.
-        measured: clips and what is drawn of them.
+        maker: of the motions.
+        evaluator: embeds them.
         store: where results go.
         options: how tokens are drawn, and how many motions are made together.
         reference_jerk: of real motion, for the physical metrics of the first replication; None:
@@ -129,17 +150,15 @@ class Replicator:
 
     def __init__(
         self,
-        generator: InteractionGenerator,
+        maker: Maker,
         evaluator: Evaluator,
-        measured: Measured,
         store: Store,
         options: GenerationOptions,
         reference_jerk: float | None = None,
     ) -> None:
-        self.generator, self.evaluator = generator, evaluator
-        self.measured, self.store, self.options = measured, store, options
+        self.maker, self.evaluator = maker, evaluator
+        self.measured, self.store, self.options = maker.measured, store, options
         self.reference_jerk = reference_jerk
-        self._known = KnownParts(measured.plan.task, measured.clips, generator)
 
     def run(
         self,
@@ -192,7 +211,7 @@ class Replicator:
             batch = [samples[row] for row in chosen]
             on_step = partial(_partly, progress, made, self._frames(batch))
             started = time.perf_counter()
-            features = self.make(batch, replace(self.options, on_step=on_step))
+            features = self.maker.make(batch, replace(self.options, on_step=on_step))
             decoded = time.perf_counter()
             rows.put(chosen, self._score(batch, features, keep=keep))
             rows.seconds += torch.tensor([decoded - started, time.perf_counter() - decoded])
@@ -201,14 +220,6 @@ class Replicator:
             if time.monotonic() - saved > SAVE_EVERY_S:
                 rows.save_partial()
                 saved = time.monotonic()
-
-    def make(self, batch: Sequence[Sample], options: GenerationOptions) -> list[Tensor]:
-        """Features (2, t, f) of samples, as decoded."""
-        requests = [
-            Request(sample.text, self._clip(sample).frames, sample.seed) for sample in batch
-        ]
-        known = self._known.of([sample.clip for sample in batch], options.batch_size)
-        return self.generator.features(requests, known, options)
 
     def _score(
         self, batch: Sequence[Sample], features: Sequence[Tensor], *, keep: bool

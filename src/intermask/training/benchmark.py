@@ -252,12 +252,12 @@ def make_stage(
             normaliser = training_statistics(clips, chosen)
             stage = TokenizerStage(chosen, clips, clips, normaliser, device, fresh=False)
         if training.freeze_codes:  # in training they come from clustering, which takes minutes
-            _randomise_codes(stage.model)
+            randomise_codes(stage.model)
         return stage
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(training.run.seed)
         autoencoder = MotionAutoencoder(alone.model)
-    _randomise_codes(autoencoder)
+    randomise_codes(autoencoder)
     normaliser = training_statistics(clips, replace(alone, max_frames=training.max_frames))
     encoder = SyntheticText.of(training.text)
     return TransformerStage(
@@ -266,7 +266,8 @@ def make_stage(
 
 
 @torch.no_grad()
-def _randomise_codes(autoencoder: MotionAutoencoder) -> None:
+def randomise_codes(autoencoder: MotionAutoencoder) -> None:
+    """Codes as different as those of a trained tokenizer."""
     codebook = autoencoder.codebook
     generator = torch.Generator().manual_seed(0)
     codebook.codebook.copy_(torch.randn(codebook.codebook.shape, generator=generator))
