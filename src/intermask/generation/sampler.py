@@ -164,18 +164,19 @@ class MaskedSampler:
 
         Only the best codes are kept; of these, the code is the first whose cumulative probability
         is above the uniform number. One number a token, drawn where the generator lives, so that a
-        seed means the same on any device; in double precision, so that a filtered code is never
-        reached.
+        seed means the same on any device.
         """
         greedy = temperature == 0
         kept = 1 if greedy else math.ceil(self.config.keep_fraction * self.codebook_size)
-        best = logits.topk(kept, dim=-1)
-        filtered = torch.full_like(logits, -math.inf).scatter(-1, best.indices, best.values)
-        tempered = filtered.double() / (1.0 if greedy else temperature)
+        # In the order of codes: a sum in the order of logits would depend on how ties are sorted.
+        best = logits.topk(kept, dim=-1, sorted=False).indices.sort(dim=-1).values
+        chosen = logits.gather(-1, best)
+        tempered = chosen.double() / (1.0 if greedy else temperature)
         cumulative = tempered.softmax(dim=-1).cumsum(dim=-1)
         targets = uniforms.double().unsqueeze(-1) * cumulative[:, -1:]
-        codes = torch.searchsorted(cumulative, targets, right=True)
-        probabilities = logits.softmax(dim=-1).gather(-1, codes)
+        place = torch.searchsorted(cumulative, targets, right=True)
+        codes = best.gather(-1, place)
+        probabilities = (chosen.gather(-1, place) - logits.logsumexp(dim=-1, keepdim=True)).exp()
         return Draw(codes=codes.squeeze(-1), probabilities=probabilities.squeeze(-1))
 
     def _check(self, tokens: Tensor, valid: Tensor, generators: Sequence[torch.Generator]) -> None:
