@@ -186,6 +186,20 @@ def test_an_evaluator_that_cannot_read_is_told_so() -> None:
     assert row.sees is False and "does not match captions with motions at all" in row.says
 
 
+class Guesser(KnowingEvaluator):
+    """Knows a clip only roughly, so that a few clips tell little."""
+
+    def of_motion(self, positions: Tensor) -> Tensor:
+        seed = int(positions[0, 0, 12, 1].abs() * 1e6) % 1000
+        noise = torch.randn(2 * WIDTH, generator=torch.Generator().manual_seed(seed))
+        return super().of_motion(positions) + 1.2 * noise
+
+
+def test_few_clips_of_a_poor_evaluator_cannot_tell() -> None:
+    row = audited(Guesser(), clips()[:20])[REVERSED]
+    assert row.sees is None and row.says.startswith("These clips are too few to tell.")
+
+
 def test_equal_captions_cannot_be_shuffled() -> None:
     same = [EvaluationClip(each.name, ("clip 0",), each.features) for each in clips()]
     row = audited(KnowingEvaluator(), same)[SHUFFLED]

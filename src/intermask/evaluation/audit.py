@@ -10,6 +10,11 @@ reacts (`_reaction`):
   halves in 95 % of `ROUNDS` divisions into halves, and on average at least twice as large: a
   smaller rise drowns in the noise of the distance between two samples of real motion.
 
+It counts as not seen if no metric reacts and one of R-precision and MM Dist excludes that the
+change costs as much: with its interval less than `NOTICEABLE` of what shuffled captions cost.
+Without that the clips are too few to tell. (An evaluator that does not notice shuffled captions has
+nothing to exclude; it sees nothing that does not move FID.)
+
 What a change of captions does to motions is nothing, so there FID is not asked.
 """
 
@@ -92,7 +97,7 @@ class _Cost:
     def __str__(self) -> str:
         change = self.term.factor * (self.after - self.before)
         return (
-            f"{self.term.title} {self.term.shown(self.before)} to {self.term.shown(self.after)} "
+            f"{self.term.short} {self.term.shown(self.before)} to {self.term.shown(self.after)} "
             f"({change:+.{self.term.decimals}f} ± {self.term.shown(self.half_width)})"
         )
 
@@ -214,8 +219,9 @@ class _Audit:
         costs["fid"] = _fid_cost(before, values["fid"])
         reacts = {key: _reaction(cost, at_stake.get(key)) for key, cost in costs.items()}
         reacts["fid"] = _fid_reaction(before, values["fid"])
+        sees = _sees(costs, reacts, at_stake)
         return AuditRow(
-            name, _intervals(scores.metrics() | values), any(reacts.values()), _says(costs, reacts)
+            name, _intervals(scores.metrics() | values), sees, _says(costs, reacts, sees)
         )
 
     def _mirrored_row(self, unchanged: _Scores, at_stake: dict[str, _Cost]) -> AuditRow:
@@ -234,7 +240,8 @@ class _Audit:
         costs = _matching_costs(_only(unchanged, named), _only(scores, named))
         reacts = {key: _reaction(cost, at_stake.get(key)) for key, cost in costs.items()}
         of = f" On the {count} clips whose captions name a side:"
-        return AuditRow(MIRRORED, intervals, any(reacts.values()), _says(costs, reacts, of))
+        sees = _sees(costs, reacts, at_stake)
+        return AuditRow(MIRRORED, intervals, sees, _says(costs, reacts, sees, of))
 
     def _shuffled_row(self, at_stake: dict[str, _Cost], shuffled: _Scores | None) -> AuditRow:
         if shuffled is None:
@@ -242,7 +249,7 @@ class _Audit:
             return AuditRow(SHUFFLED, {}, None, says)
         reacts = {key: _reaction(cost, None) for key, cost in at_stake.items()}
         sees = any(reacts.values())
-        says = _says(at_stake, reacts)
+        says = _says(at_stake, reacts, sees)
         if not sees:
             says += " It does not match captions with motions at all."
         return AuditRow(SHUFFLED, _intervals(shuffled.metrics()), sees, says)
@@ -361,10 +368,26 @@ def _fid_reaction(before: Sequence[float], after: Sequence[float]) -> bool:
     return larger >= 0.95 * len(before) and math.fsum(after) >= 2 * math.fsum(before)
 
 
-def _says(costs: dict[str, _Cost], reacts: dict[str, bool], of: str = "") -> str:
-    verdict = (
-        "The evaluator sees this." if any(reacts.values()) else "The evaluator cannot see this."
-    )
+def _sees(
+    costs: dict[str, _Cost], reacts: dict[str, bool], at_stake: dict[str, _Cost]
+) -> bool | None:
+    """Whether any metric reacts; False only if one excludes a noticeable reaction, else None."""
+    if any(reacts.values()):
+        return True
+    excluded = [
+        costs[key].worse + costs[key].half_width < NOTICEABLE * stake.worse
+        for key, stake in at_stake.items()
+        if _reaction(stake, None)
+    ]
+    return False if any(excluded) or not excluded else None
+
+
+def _says(costs: dict[str, _Cost], reacts: dict[str, bool], sees: bool | None, of: str = "") -> str:
+    verdict = {
+        True: "The evaluator sees this.",
+        False: "The evaluator cannot see this.",
+        None: "These clips are too few to tell.",
+    }[sees]
     numbers = "; ".join(
         f"{cost}{'' if reacts[key] else ', no reaction'}" for key, cost in costs.items()
     )

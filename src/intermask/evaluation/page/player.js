@@ -328,21 +328,15 @@
 
   let playingNow = null;
   const players = new Map();
-  const cards = [...document.querySelectorAll("[data-sample]")];
-  const begin = (card) => {
-    if (players.has(card)) return;
+  for (const card of document.querySelectorAll("[data-sample]")) {
     players.set(card, new Player(card, book.samples[Number(card.dataset.sample)]));
-  };
-  const watcher = new IntersectionObserver(
-    (entries) => {
-      for (const entry of entries) {
-        if (entry.isIntersecting) begin(entry.target);
-        else players.get(entry.target)?.stop();
-      }
-    },
-    { rootMargin: "200px" },
-  );
-  cards.forEach((card) => watcher.observe(card));
+  }
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (!entry.isIntersecting) players.get(entry.target).stop();
+    }
+  });
+  for (const card of players.keys()) watcher.observe(card);
   const redraw = () => players.forEach((player) => player.draw());
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   new ResizeObserver(redraw).observe(document.body);
