@@ -35,6 +35,8 @@ def test_both_ways_make_the_same_motions(generator: InteractionGenerator) -> Non
     expected = measured.alone.seconds / measured.together.seconds
     assert measured.ratio == pytest.approx(expected)
     assert told[-1] == (18, 18)
+    assert measured.arithmetic.motions == 4
+    assert 0 < measured.arithmetic.utilisation < 1
 
 
 def test_some_one_by_one_stand_for_all(generator: InteractionGenerator) -> None:
@@ -57,7 +59,7 @@ def test_texts_are_read_in_both_ways(generator: InteractionGenerator) -> None:
     clips = synthetic_lengths(4, 64)
     counted = InteractionGenerator(generator.model, Counting())
     compare_speed(counted, FakeEvaluator(), clips, GenerationOptions(batch_size=4))
-    assert len(reads) == 1 + 4 + 4 + 4  # two ways to warm up, and both passes
+    assert len(reads) == 1 + 4 + 4 + 4 + 2 * 4  # warming up in both ways, both ways, arithmetic
 
 
 def test_synthetic_clips_are_of_mixed_lengths() -> None:

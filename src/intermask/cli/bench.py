@@ -170,7 +170,7 @@ def evaluate(
 def _speed_rows(measured: SpeedComparison, device: str, name: str) -> list[tuple[str, str]]:
     import torch
 
-    together, alone = measured.together, measured.alone
+    together, alone, work = measured.together, measured.alone, measured.arithmetic
     part = "" if alone.clips == together.clips else f" (of {alone.clips} motions, in proportion)"
     every = alone.seconds / alone.clips * together.clips
     if device.startswith("cuda"):
@@ -187,7 +187,19 @@ def _speed_rows(measured: SpeedComparison, device: str, name: str) -> list[tuple
         ),
         ("one by one", f"{every:.2f} s{part}"),
         ("ratio", f"{measured.ratio:.2f}"),
-        ("a motion", f"{1000 * together.seconds / together.clips:.0f} ms in batches"),
+        (
+            "a motion",
+            f"{1000 * together.seconds / together.clips:.0f} ms in batches, "
+            f"{1000 * alone.seconds / alone.clips:.0f} ms alone; of processors' time "
+            f"{1000 * together.processor / together.clips:.0f} and "
+            f"{1000 * alone.processor / alone.clips:.0f} ms",
+        ),
+        (
+            "achieved",
+            f"{work.flops / work.motions / 1e9:.1f} GFLOP a motion, "
+            f"{work.flops / work.seconds / 1e9:.1f} GFLOP/s: {work.utilisation:.0%} of a large "
+            "matrix product in float32",
+        ),
         (
             "largest difference",
             f"{measured.difference:.1e} of an embedding's length",

@@ -30,7 +30,7 @@ from intermask.generation.generator import InteractionGenerator
 from intermask.generation.requests import GenerationOptions
 from intermask.motion import FPS
 from intermask.representation import fit_normaliser
-from intermask.training.benchmark import SyntheticText, randomise_codes
+from intermask.training.benchmark import Peak, SyntheticText, count_flops, randomise_codes
 
 SHORTEST_S = 2.0
 """Seconds of the shortest synthetic clip; they are evenly spread up to the longest."""
@@ -48,11 +48,31 @@ class Pass:
     """Seconds."""
     scoring: float
     """Seconds."""
+    processor: float
+    """Seconds of all threads of this process: what counts where others use the machine, too."""
 
     @property
     def seconds(self) -> float:
         """Generating and scoring."""
         return self.generating + self.scoring
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Products and sums of making and scoring one batch of middle length."""
+
+    motions: int
+    flops: float
+    """Of matrix products, convolutions and attention."""
+    seconds: float
+    """On processors those of all threads of this process, else those of the clock."""
+    peak: float
+    """Products and sums a second of a large matrix product in float32; the best try."""
+
+    @property
+    def utilisation(self) -> float:
+        """Achieved share of the matrix product's speed."""
+        return self.flops / self.seconds / self.peak
 
 
 @dataclass(frozen=True)
@@ -65,6 +85,7 @@ class SpeedComparison:
     alone: Pass
     difference: float
     """Largest difference of an embedding between the two, over the embeddings' mean length."""
+    arithmetic: Arithmetic
 
     @property
     def ratio(self) -> float:
@@ -111,7 +132,11 @@ def compare_speed(
     places = [samples.index(sample) for sample in single]
     difference = (found[places] - again).norm(dim=-1).max() / again.norm(dim=-1).mean()
     seconds = sum(clips[sample.clip].frames for sample in samples) / FPS
-    return SpeedComparison(options.batch_size, seconds, together, one_by_one, float(difference))
+    middle = max(0, (len(samples) - options.batch_size) // 2)
+    arithmetic = race.arithmetic(samples[middle : middle + options.batch_size], options)
+    return SpeedComparison(
+        options.batch_size, seconds, together, one_by_one, float(difference), arithmetic
+    )
 
 
 class _Race:
@@ -134,6 +159,7 @@ class _Race:
         maker = Maker(fresh, self.measured)
         generating = scoring = 0.0
         embedded = []
+        processor = time.process_time()
         for begin in range(0, len(samples), options.batch_size):
             batch = samples[begin : begin + options.batch_size]
             started = time.perf_counter()
@@ -148,7 +174,19 @@ class _Race:
         texts = self.evaluator.embed_captions([sample.text for sample in samples])
         matching_scores(texts, motions, min(self.evaluator.protocol.pool, len(motions)))
         scoring += time.perf_counter() - started
-        return Pass(len(samples), generating, scoring), motions
+        spent = time.process_time() - processor
+        return Pass(len(samples), generating, scoring, spent), motions
+
+    def arithmetic(self, samples: Sequence[Sample], options: GenerationOptions) -> Arithmetic:
+        """How much of the machine's arithmetic a batch uses; it is made twice more."""
+        timed, _ = self.run(samples, options, lambda done: None)
+        with count_flops() as counter:
+            self.run(samples, options, lambda done: None)
+        device = self.generator.device
+        seconds = timed.processor if device.type == "cpu" else timed.seconds
+        flops = float(counter.get_total_flops())
+        threads = torch.get_num_threads() if device.type == "cpu" else 1
+        return Arithmetic(len(samples), flops, seconds, Peak(device).best["float32"] / threads)
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,7 @@ def run_benchmark(
         take(step)
     with count_flops() as counter:
         take(WARM_UP_STEPS)
-    speeds = _Peak(engine.device)
+    speeds = Peak(engine.device)
     if engine.device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(engine.device)
     watch.seconds.clear()
@@ -355,7 +355,7 @@ def count_flops() -> FlopCounterMode:
     return FlopCounterMode(display=False, custom_mapping=known)
 
 
-class _Peak:
+class Peak:
     """The best speed of a large matrix product so far, in both precisions."""
 
     def __init__(self, device: torch.device) -> None:
