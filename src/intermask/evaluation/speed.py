@@ -67,7 +67,7 @@ class Arithmetic:
     seconds: float
     """On processors those of all threads of this process, else those of the clock."""
     peak: float
-    """Products and sums a second of a large matrix product in float32; the best try."""
+    """Of a large matrix product in float32, by the same seconds; the best try."""
 
     @property
     def utilisation(self) -> float:
@@ -183,10 +183,11 @@ class _Race:
         with count_flops() as counter:
             self.run(samples, options, lambda done: None)
         device = self.generator.device
-        seconds = timed.processor if device.type == "cpu" else timed.seconds
         flops = float(counter.get_total_flops())
-        threads = torch.get_num_threads() if device.type == "cpu" else 1
-        return Arithmetic(len(samples), flops, seconds, Peak(device).best["float32"] / threads)
+        if device.type == "cpu":
+            peak = Peak(device, time.process_time).best["float32"]
+            return Arithmetic(len(samples), flops, timed.processor, peak)
+        return Arithmetic(len(samples), flops, timed.seconds, Peak(device).best["float32"])
 
 
 @dataclass(frozen=True)
