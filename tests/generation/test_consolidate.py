@@ -24,7 +24,9 @@ from intermask.motion import Motion
 from intermask.skeleton import FEET, SMPL22
 from walking import walking_pair
 
-NOTHING = ConsolidationOptions(smoothing=0, foot_lock=None, hand_contact=0, grounding=0, landing=0)
+NOTHING = ConsolidationOptions(
+    smoothing=0, calming=False, foot_lock=None, hand_contact=0, grounding=0, landing=0
+)
 
 
 def decoded(noise: float, seed: int = 0, frames: int = 60) -> tuple[Motion, Tensor, Tensor]:

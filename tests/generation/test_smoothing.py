@@ -7,8 +7,15 @@ import math
 import roma
 import torch
 
-from intermask.generation.smoothing import fade_weights, smooth_positions, smooth_rotations
+from intermask.generation.smoothing import (
+    BURST_JERK,
+    calm_bursts,
+    fade_weights,
+    smooth_positions,
+    smooth_rotations,
+)
 from intermask.geometry import axis_angle_to_matrix, geodesic_angle
+from walking import walking_pair
 
 
 def test_straight_motion_is_unchanged_even_at_the_ends() -> None:
@@ -43,6 +50,28 @@ def test_rotations_stay_rotations() -> None:
     assert roma.is_rotation_matrix(smooth, 1e-9)
     assert geodesic_angle(smooth, rotations)[:, 3:-3].max() < 1e-6
     assert geodesic_angle(smooth, rotations).max() < 0.15
+
+
+def test_a_burst_is_calmed_and_the_rest_stays() -> None:
+    walk = walking_pair(90).positions
+    bent = walk.clone()
+    bent[0, 40:44, :, 0] += 0.3  # four frames, as a wrong column of codes does
+    calm = calm_bursts(bent, 30.0)
+
+    def jerk(positions: torch.Tensor) -> torch.Tensor:
+        return (positions.diff(n=3, dim=1) * 30.0**3).norm(dim=-1).mean(-1)
+
+    assert jerk(bent).max() > 10 * BURST_JERK
+    assert jerk(calm).max() < BURST_JERK
+    assert torch.equal(calm[1], bent[1])
+    assert torch.equal(calm[0, :20], bent[0, :20])
+    assert torch.equal(calm[0, 65:], bent[0, 65:])
+
+
+def test_motion_without_bursts_is_not_touched() -> None:
+    walk = walking_pair(90).positions
+    assert torch.equal(calm_bursts(walk, 30.0), walk)
+    assert torch.equal(calm_bursts(walk[:, :3], 30.0), walk[:, :3])
 
 
 def test_fade_around_kept_frames() -> None:

@@ -1,11 +1,11 @@
 """One body out of what a decoder says twice: rigid bones, and rotations that lead to the joints.
 
 Decoded positions and decoded rotations disagree, and bones stretch from frame to frame.
-`consolidate` spreads jumps of a whole body, sets down who hovers, smooths the jitter, gives each
-person one set of bones, moves the joints as little as possible until the bones fit (a
-position-based solver: all constraints in turn, a few rounds), plants the feet, keeps hands where
-they were on the partner, and reads the final positions off the corrected rotations, so that every
-file format shows the same two people.
+`consolidate` spreads jumps of a whole body, sets down who hovers, smooths the jitter (and bursts
+of it more strongly), gives each person one set of bones, moves the joints as little as possible
+until the bones fit (a position-based solver: all constraints in turn, a few rounds), plants the
+feet, keeps hands where they were on the partner, and reads the final positions off the corrected
+rotations, so that every file format shows the same two people.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from intermask.generation.rigid_bones import (
     project_onto_bones,
 )
 from intermask.generation.smoothing import (
+    calm_bursts,
     fade_weights,
     smooth_positions,
     smooth_rotations,
@@ -44,6 +45,8 @@ class ConsolidationOptions:
 
     smoothing: float = 1.0
     """Frames of the Gaussian over positions and rotations; 0: none."""
+    calming: bool = True
+    """Whether bodies that jerk as no body can are smoothed more strongly, there and then."""
     foot_lock: FootLockOptions | None = field(default_factory=FootLockOptions)
     """How planted feet are held; None: not at all."""
     hand_contact: float = 0.20
@@ -99,12 +102,12 @@ def consolidate(
     known_roots = None if root_rotations is None else root_rotations.double()
     change = fade_weights(kept).double()
     steady = land(spread_jumps(given[0], change, fps), change, fps, options.landing)
-    targets = steady + change[..., None, None] * (
-        smooth_positions(steady, options.smoothing) - steady
-    )
+    smooth = smooth_positions(steady, options.smoothing)
+    smooth = calm_bursts(smooth, fps) if options.calming else smooth
+    targets = steady + change[..., None, None] * (smooth - steady)
     targets = _grounded(targets, kept, options.grounding)
-    smooth = smooth_rotations(given[1], options.smoothing)
-    turns = torch.where(kept[..., None, None, None], given[1], smooth)
+    smooth_turns = smooth_rotations(given[1], options.smoothing)
+    turns = torch.where(kept[..., None, None, None], given[1], smooth_turns)
 
     offsets = person_offsets(given[0], given[1], kept, known_roots)
     relations = hand_relations(targets, options.hand_contact, change)

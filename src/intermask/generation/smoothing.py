@@ -8,7 +8,14 @@ from __future__ import annotations
 
 import roma
 import torch
+import torch.nn.functional as F
 from torch import Tensor
+
+BURST_JERK = 600.0
+"""m/s³, mean over a person's joints. On held-out takes of salsa, 99% of the frames are below 511
+and all below 744; wrong codes reach 5,000."""
+_BURST_SIGMA = 3.0  # frames of the Gaussian over a burst
+_BURST_REACH = 4  # frames beside a burst that are smoothed, too: a token column
 
 FADE_FRAMES = 6
 """Frames over which changes fade in beside frames that must stay as they are (0.2 s)."""
@@ -28,6 +35,24 @@ def smooth_rotations(rotations: Tensor, sigma: float) -> Tensor:
         return rotations
     # a point-reflected matrix is no rotation: repeat the frames of the ends instead
     return roma.special_procrustes(_gaussian(rotations, sigma, odd=False))
+
+
+def calm_bursts(positions: Tensor, fps: float) -> Tensor:
+    """Positions (p, t, j, 3) with a stronger Gaussian where a person jerks as no person can.
+
+    A code that its neighbours disagree with bends the body for a few frames; elsewhere, nothing
+    changes.
+    """
+    if positions.shape[1] < 4:
+        return positions
+    jerk = positions.diff(n=3, dim=1).norm(dim=-1).mean(-1) * fps**3
+    bursts = F.pad((jerk > BURST_JERK).to(positions), (1, 2))
+    if not bool(bursts.any()):
+        return positions
+    near = F.max_pool1d(bursts, 2 * _BURST_REACH + 1, stride=1, padding=_BURST_REACH)
+    weights = 1 - fade_weights(near > 0).to(positions)
+    calm = smooth_positions(positions, _BURST_SIGMA)
+    return positions + weights[..., None, None] * (calm - positions)
 
 
 def fade_weights(keep: Tensor, frames: int = FADE_FRAMES) -> Tensor:
