@@ -16,7 +16,8 @@ from golden_files import largest_error
 from intermask.data.layout import write_clip, write_split
 from intermask.errors import UserError
 from intermask.evaluation import replications
-from intermask.evaluation.evaluate import Data, Evaluation
+from intermask.evaluation.data import Data
+from intermask.evaluation.evaluate import Evaluation
 from intermask.evaluation.protocol import Plan
 from intermask.evaluation.replications import KnownParts, known_columns
 from intermask.evaluation.rivals import RivalFiles

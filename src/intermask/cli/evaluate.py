@@ -23,7 +23,8 @@ from intermask.errors import UserError
 
 if TYPE_CHECKING:
     from intermask.evaluation.clips import EvaluationClip
-    from intermask.evaluation.evaluate import Data, Evaluation
+    from intermask.evaluation.data import Data
+    from intermask.evaluation.evaluate import Evaluation
     from intermask.evaluation.evaluators.evaluator import Evaluator
     from intermask.evaluation.protocol import Plan
     from intermask.generation.generator import InteractionGenerator
@@ -207,7 +208,7 @@ def load_measured(
 ) -> tuple[InteractionGenerator, Evaluator, Data]:
     """The model, what judges it, and the clips; progress is shown."""
     with working("loading the model and the evaluator"):
-        from intermask.evaluation.evaluate import Data
+        from intermask.evaluation.data import Data
         from intermask.evaluation.evaluators.folder import load_evaluator
         from intermask.generation.generator import load_generator
 

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor
 
 from intermask import __version__
-from intermask.bundle import Model
-from intermask.config import to_dict
-from intermask.data.batching import canonical_people
-from intermask.data.cache import module_fingerprint
-from intermask.data.interx import is_interx
-from intermask.data.layout import InterHumanFolder
 from intermask.errors import UserError
 from intermask.evaluation import metrics
 from intermask.evaluation.audit import audit as run_audit
-from intermask.evaluation.clips import EvaluationClip, read_clips
+from intermask.evaluation.data import LAYOUTS, Data, data_fingerprint, model_fingerprint
 from intermask.evaluation.evaluators.evaluator import Evaluator, TrainedEvaluator
-from intermask.evaluation.memorisation import WINDOW_FRAMES, Memorisation, find_memorised
+from intermask.evaluation.nearest_training import (
+    TrainingClips,
+    comparable,
+    nearest_training,
+)
 from intermask.evaluation.physical_rows import real_jerk
 from intermask.evaluation.protocol import Plan, generator_of
 from intermask.evaluation.references import references
@@ -42,7 +38,6 @@ from intermask.evaluation.tokenizer_quality import tokenizer_quality
 from intermask.files import atomic_path, write_json
 from intermask.generation.generator import InteractionGenerator
 from intermask.generation.requests import DEFAULT_OPTIONS, GenerationOptions
-from intermask.representation import decode_positions
 from intermask.skeleton import SMPL22
 from intermask.training.representations import representation_of
 
@@ -50,57 +45,6 @@ SCHEMA_VERSION = 1
 OFFICIAL = {"interhuman": metrics.INTERHUMAN, "interx": metrics.INTERX}
 SHOWN_SAMPLES = 6
 """Worst motions, and best, that a report shows."""
-MEMORISATION_CLIPS = 100
-"""Motions that are compared with training clips, evenly spread; more change the figures little."""
-
-
-@dataclass(frozen=True)
-class Data:
-    """The clips of one split of one or several datasets."""
-
-    folders: tuple[Path, ...]
-    clips: tuple[EvaluationClip, ...]
-
-    @staticmethod
-    def read(
-        folders: Sequence[Path],
-        plan: Plan,
-        model: Model,
-        evaluator: Evaluator,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> Data:
-        """Clips as a model and an evaluator know them; of several folders ``FOLDER/NAME``.
-
-        Raises:
-            FileNotFoundError: no such dataset or split.
-            UserError: another kind of dataset than that of the model or the evaluator.
-        """
-        kind = model.config.dataset
-        if evaluator.dataset != kind:
-            raise UserError(
-                f"the model {model.config.name} makes {_LAYOUTS[kind]} motion, but the evaluator "
-                f"{evaluator.name} reads that of {_LAYOUTS[evaluator.dataset]}; choose another"
-            )
-        longest = min(model.config.max_frames, evaluator.max_frames)
-        clips: list[EvaluationClip] = []
-        for folder in folders:
-            if is_interx(folder) != (kind == "interx"):
-                raise UserError(
-                    f"{folder} has not {_LAYOUTS[kind]}'s layout, which the model "
-                    f"{model.config.name} was made for; give another folder"
-                )
-            found = read_clips(folder, plan.split, model.config.floor, longest, progress)
-            before = f"{folder.resolve().name}/" if len(folders) > 1 else ""
-            clips += [
-                EvaluationClip(before + each.name, each.captions, each.features) for each in found
-            ]
-        names = [clip.name for clip in clips]
-        if len(set(names)) < len(names):
-            raise UserError("two of the datasets have one name; rename a folder")
-        return Data(tuple(folders), tuple(clips))
-
-
-_LAYOUTS = {"interhuman": "InterHuman", "interx": "Inter-X"}
 
 
 class Evaluation:
@@ -315,7 +259,7 @@ class Evaluation:
             if (folder / "provenance.json").is_file() or len(self.data.folders) > 1:
                 found.append(
                     f"the dataset {folder.resolve().name} is not "
-                    f"{_LAYOUTS[model.config.dataset]} as released"
+                    f"{LAYOUTS[model.config.dataset]} as released"
                 )
         if model.config.dataset == "interhuman" and evaluator.floor != model.config.floor:
             found.append(
@@ -393,90 +337,24 @@ class Evaluation:
                 )
         return facts
 
-    # --- Memorisation ----------------------------------------------------------------------------
-
     def _memorisation(self, progress: Callable[[str, int, int], None]) -> dict[str, Any] | None:
         """Distances to training clips, or what was found before; None without training clips."""
         path = self.folder / "memorisation.json"
         if path.is_file():
             return cast("dict[str, Any]", json.loads(path.read_text("utf-8")))
-        folders = [folder for folder in self.data.folders if _has_train(folder)]
-        if self.jerk is None or not folders or self.plan.split == "train":
+        if self.jerk is None or self.plan.split == "train":
             return None
-        draw = self.measured.samples(Unit(0, "replications"))
-        long = [each for each in draw if self._clip(each.clip).frames >= WINDOW_FRAMES]
-        compared = long[:: max(1, -(-len(long) // MEMORISATION_CLIPS))]
-        if not compared:
-            return None
-        clips = [self._clip(each.clip) for each in compared]
-        device = self.generator.device
+        samples = self.measured.samples(Unit(0, "replications"))
+        clips = comparable([self.measured.clips[sample.clip] for sample in samples])
         made = [read_sample(self.store.path(sample_name(clip))).generated for clip in clips]
-        held_out = [decode_positions(clip.features) for clip in clips]
-        total = sum(len(InterHumanFolder(folder).names("train")) for folder in folders)
-        result = find_memorised(
-            [each.to(device) for each in made],
-            [each.to(device) for each in held_out],
-            self._training(folders),
-            lambda done: progress("comparing with training clips", done, total),
+        model = self.generator.model
+        content = nearest_training(
+            clips,
+            made,
+            TrainingClips.of(self.data.folders, model.config.floor),
+            self.generator.device,
+            partial(progress, "comparing with training clips"),
         )
-        content = _memorisation_facts(result, clips)
-        write_json(path, content)
+        if content is not None:
+            write_json(path, content)
         return content
-
-    def _training(self, folders: Sequence[Path]) -> Iterator[tuple[str, Tensor]]:
-        """Names and positions of training clips, placed as generated motion is."""
-        for root in folders:
-            folder = InterHumanFolder(root)
-            for name in folder.names("train"):
-                try:
-                    loaded = folder.read(name).loaded
-                except (FileNotFoundError, UserError):
-                    continue  # training left it out, too
-                floor = self.generator.model.config.floor
-                yield (
-                    f"{root.resolve().name}/{name}",
-                    decode_positions(canonical_people(loaded, floor)),
-                )
-
-    def _clip(self, number: int) -> EvaluationClip:
-        return self.measured.clips[number]
-
-
-def model_fingerprint(model: Model) -> str:
-    """Hash of a model's configuration and weights."""
-    digest = hashlib.sha256(json.dumps(to_dict(model.config), sort_keys=True).encode())
-    for name, part in sorted(model.parts().items()):
-        digest.update(f"{name} {module_fingerprint(part)}\n".encode())
-    return digest.hexdigest()
-
-
-def data_fingerprint(clips: Sequence[EvaluationClip]) -> str:
-    """Hash of clips: names, captions and features."""
-    digest = hashlib.sha256()
-    for clip in clips:
-        digest.update(json.dumps([clip.name, clip.captions]).encode())
-        digest.update(clip.features.contiguous().numpy().data)
-    return digest.hexdigest()
-
-
-def _has_train(folder: Path) -> bool:
-    try:
-        return bool(InterHumanFolder(folder).names("train"))
-    except FileNotFoundError:
-        return False
-
-
-def _memorisation_facts(result: Memorisation, clips: Sequence[EvaluationClip]) -> dict[str, Any]:
-    order = result.generated.distance.argsort().tolist()[:5]
-    return {
-        "clips": len(clips),
-        "generated_median_m": result.generated.median,
-        "held_out_median_m": result.held_out.median,
-        "threshold_m": result.threshold,
-        "suspicious": int(result.suspicious.sum()),
-        "nearest": [
-            f"{clips[number].name}: {100 * float(result.generated.distance[number]):.1f} cm from "
-            f"{result.generated.clip[number]}"
-            for number in order
-        ],
-    }
