@@ -98,7 +98,7 @@ def test_gradients_of_parts_add_up_to_that_of_the_batch(
         for each in losses:
             each["loss"].backward()
         gradient = torch.cat([weight.grad.flatten() for weight in stage.model.parameters()])
-        found.append((sum(float(each["loss"]) for each in losses), gradient))
+        found.append((sum(each["loss"].item() for each in losses), gradient))
     for loss, gradient in found[1:]:
         assert loss == pytest.approx(found[0][0], rel=1e-5)
         assert torch.allclose(gradient, found[0][1], atol=1e-5)
