@@ -26,7 +26,9 @@ from intermask.evaluation.store import Shard, Store, Unit
 from intermask.generation.generator import InteractionGenerator
 from intermask.generation.requests import GenerationOptions
 from intermask.motion import Motion
+from people55 import write_interx
 from tiny_model import HashedWords, tiny_model
+from tiny_smplx import tiny_smplx_model
 from walking import walking_pair
 
 PLAN = Plan(replications=3, prompts=3, samples=4)
@@ -72,10 +74,12 @@ def evaluate(
     data: Data,
     plan: Plan = PLAN,
     batch_size: int = 4,
+    judge: FakeEvaluator | None = None,
     **more: Any,
 ) -> dict[str, Any]:
     options = GenerationOptions(batch_size=batch_size)
-    evaluation = Evaluation(generator, FakeEvaluator(), data, plan, folder, options, **more)
+    judge = judge or FakeEvaluator()
+    evaluation = Evaluation(generator, judge, data, plan, folder, options, **more)
     evaluation.run()
     return evaluation.report()
 
@@ -333,6 +337,34 @@ def test_models_data_and_evaluators_must_be_of_one_kind(
         Data.read([root], PLAN, generator.model, FakeEvaluator(dataset="interx"))
     with pytest.raises(UserError, match="one name"):
         Data.read([root, root], PLAN, generator.model, FakeEvaluator())
+
+
+def test_models_of_inter_x_are_measured_by_their_evaluator(tmp_path: Path) -> None:
+    """What needs joints in metres is left out: it would need the body model."""
+    root = write_interx(tmp_path / "interx", train=2, validation=5)
+    model = tiny_smplx_model()
+    judge = FakeEvaluator(dataset="interx")
+    plan = replace(PLAN, replications=2, split="val")
+    data = Data.read([root], plan, model, judge)
+    assert data.clips[0].features.shape[-1] == 336
+    report = evaluate(
+        tmp_path / "report", InteractionGenerator(model, HashedWords()), data, plan, judge=judge
+    )
+    assert "multimodality" in row(report, "tiny-smplx")["metrics"]
+    assert row(report, "ground truth")["metrics"]["fid"]["mean"] == pytest.approx(0, abs=1e-6)
+    assert row(report, "tiny-smplx")["physics"] == {}
+    assert report["memorisation"] is report["tokenizer"] is None
+    assert report["samples"] == {"worst": [], "best": []}
+    rival = RivalFiles("rival", tmp_path)
+    with pytest.raises(UserError, match="cannot be scored for Inter-X"):
+        evaluate(
+            tmp_path / "report",
+            InteractionGenerator(model, HashedWords()),
+            data,
+            plan,
+            judge=judge,
+            rivals=[rival],
+        )
 
 
 # --- Tasks and rivals ----------------------------------------------------------------------------

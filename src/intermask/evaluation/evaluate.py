@@ -29,7 +29,7 @@ from intermask.evaluation.references import references
 from intermask.evaluation.replications import Maker, Measured, Progress, Replicator, sample_name
 from intermask.evaluation.report_markdown import write_markdown
 from intermask.evaluation.report_page import write_page
-from intermask.evaluation.rivals import Rival, RivalFiles, read_rival
+from intermask.evaluation.rivals import Rival, RivalFiles, check_rival, read_rival
 from intermask.evaluation.rows import all_rows, own_distances
 from intermask.evaluation.samples import read_sample, write_sample
 from intermask.evaluation.store import Shard, Store, Unit
@@ -60,7 +60,7 @@ class Evaluation:
         rivals: other methods' motions.
 
     Raises:
-        UserError: too few clips, or the folder holds something else.
+        UserError: too few clips, a rival that cannot be scored, or the folder holds something else.
     """
 
     def __init__(
@@ -78,6 +78,8 @@ class Evaluation:
         clips = plan.chosen(data.clips)
         pool = min(evaluator.protocol.pool, len(clips))
         self.measured = Measured(clips, plan, pool)
+        for files in rivals:
+            check_rival(files, clips, pool, generator.model.config.dataset)
         self.settings = self._settings()
         self.store = Store(folder, self.settings)
         smpl = generator.model.config.dataset == "interhuman"
@@ -285,7 +287,6 @@ class Evaluation:
         return read_rival(
             files,
             self.measured.clips,
-            self.measured.pool,
             self.generator.model.config.floor,
             self.evaluator,
             self.store,

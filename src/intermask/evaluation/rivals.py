@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from intermask.config import DataSet
 from intermask.conventions import FloorRule
 from intermask.errors import UserError
 from intermask.evaluation.clips import FRAME_MULTIPLE, EvaluationClip
@@ -99,10 +100,27 @@ class Rival:
     """What the reader should know, a sentence each."""
 
 
+def check_rival(
+    files: RivalFiles, clips: Sequence[EvaluationClip], pool: int, dataset: DataSet
+) -> None:
+    """Say before long work that a rival cannot be scored.
+
+    Raises:
+        UserError: too few motions to fill a pool, or clips of Inter-X.
+    """
+    if dataset != "interhuman":
+        raise UserError("rivals are read as SMPL bodies; they cannot be scored for Inter-X yet")
+    missing = files.missing(clips)
+    if len(clips) - len(missing) < pool:
+        raise UserError(
+            f"{files.folder} has motions of {len(clips) - len(missing)} of {len(clips)} clips, "
+            f"which do not fill a pool of {pool}; {_named(missing)} missing"
+        )
+
+
 def read_rival(
     files: RivalFiles,
     clips: Sequence[EvaluationClip],
-    pool: int,
     floor: FloorRule,
     evaluator: Evaluator,
     store: Store,
@@ -111,16 +129,9 @@ def read_rival(
     """Embed a rival's motions, or read what was stored for the same files.
 
     Raises:
-        UserError: too few motions to fill a pool, an unusable file, or a model of Inter-X.
+        UserError: an unusable file.
     """
-    if evaluator.dataset != "interhuman":
-        raise UserError("rivals are read as SMPL bodies; they cannot be scored for Inter-X yet")
     missing = files.missing(clips)
-    if len(clips) - len(missing) < pool:
-        raise UserError(
-            f"{files.folder} has motions of {len(clips) - len(missing)} of {len(clips)} clips, "
-            f"which do not fill a pool of {pool}; {_named(missing)} missing"
-        )
     present = [clip for clip in clips if files.path(clip).is_file()]
     name = f"rivals/{files.name}-{_fingerprint([files.path(clip) for clip in present])}"
     if not store.has(name):
