@@ -13,10 +13,9 @@ from intermask.evaluation.clips import EvaluationClip, exchange_people
 from intermask.evaluation.evaluators.evaluator import Evaluator
 from intermask.evaluation.physical_rows import physical_rows
 from intermask.evaluation.store import Store
-from intermask.generation.coding import FeatureCoder
+from intermask.generation.coding import CODED_TOGETHER, FeatureCoder
 
 NAME = "references"
-_AT_ONCE = 32
 
 Progress = Callable[[int, int], None]
 
@@ -69,8 +68,8 @@ def references(
     first = torch.tensor([0, *itertools.accumulate(counts)][:-1])
     if not store.has(NAME):
         parts = []
-        for begin in range(0, len(clips), _AT_ONCE):
-            chosen = clips[begin : begin + _AT_ONCE]
+        for begin in range(0, len(clips), CODED_TOGETHER):
+            chosen = clips[begin : begin + CODED_TOGETHER]
             parts.append(_embed(chosen, coder, evaluator, reference_jerk))
             progress(begin + len(chosen), len(clips))
         store.save(NAME, {name: torch.cat([part[name] for part in parts]) for name in parts[0]})
@@ -97,7 +96,7 @@ def _embed(
     reference_jerk: float | None,
 ) -> dict[str, Tensor]:
     real = [clip.features for clip in clips]
-    made = coder.decode(coder.encode(real, _AT_ONCE), _AT_ONCE)
+    made = coder.decode(coder.encode(real, CODED_TOGETHER), CODED_TOGETHER)
     truth = evaluator.embed_motions(real)
     # Inter-X is scored where it was captured, and its released evaluation exchanges nobody.
     exchanged = (

@@ -20,6 +20,7 @@ from intermask.evaluation.physical_rows import physical_rows
 from intermask.evaluation.protocol import Plan, Task, draw_prompts, draw_replication, seed_of
 from intermask.evaluation.samples import write_sample
 from intermask.evaluation.store import Kind, Rows, Shard, Store, Unit
+from intermask.generation.coding import CODED_TOGETHER
 from intermask.generation.generator import InteractionGenerator
 from intermask.generation.requests import GenerationOptions, KnownTokens, Request
 
@@ -91,7 +92,7 @@ class KnownParts:
             return None
         new = [number for number in dict.fromkeys(numbers) if number not in self._tokens]
         features = [self.clips[number].features for number in new]
-        found = self.generator.coder.encode(features, batch_size)
+        found = self.generator.coder.encode(features, min(batch_size, CODED_TOGETHER))
         self._tokens |= dict(zip(new, found, strict=True))
         return [
             KnownTokens(tokens, known_columns(self.task, tokens.shape[-1]))

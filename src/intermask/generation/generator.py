@@ -24,7 +24,7 @@ from intermask.config import SamplingConfig
 from intermask.conventions import MIN_FRAMES
 from intermask.devices import select_device
 from intermask.errors import UserError
-from intermask.generation.coding import FeatureCoder
+from intermask.generation.coding import CODED_TOGETHER, FeatureCoder
 from intermask.generation.consolidate import ConsolidationOptions
 from intermask.generation.durations import DurationEstimate, DurationEstimator
 from intermask.generation.requests import (
@@ -159,7 +159,7 @@ class InteractionGenerator:
                 for each in known
             ]
             maps = self._sample(requests, starts, sampling, options)
-        decoded = self.coder.decode(maps, options.batch_size)
+        decoded = self.coder.decode(maps, min(options.batch_size, CODED_TOGETHER))
         return [
             features[:, : request.frames]
             for features, request in zip(decoded, requests, strict=True)
