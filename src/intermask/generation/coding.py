@@ -16,8 +16,8 @@ from intermask.models.autoencoder import MotionAutoencoder
 from intermask.representation import Normaliser
 
 CODED_TOGETHER = 32
-"""Most clips of one length that go through a tokenizer at once: at the paper's size, the activations
-of one layer are 45 kB a frame and person."""
+"""Most clips of one length that go through a tokenizer at once: of the paper's size, each layer's
+activations take 45 kB a frame and person."""
 
 _GRIDS = {"interhuman": representation, "interx": representation_smplx}
 
