@@ -15,7 +15,8 @@ from fake_evaluator import FakeEvaluator
 from golden_files import largest_error
 from intermask.data.layout import write_clip, write_split
 from intermask.errors import UserError
-from intermask.evaluation import replications
+from intermask.evaluation import metrics, replications
+from intermask.evaluation.clips import EvaluationClip
 from intermask.evaluation.data import Data
 from intermask.evaluation.evaluate import Evaluation
 from intermask.evaluation.protocol import Plan
@@ -127,6 +128,30 @@ def test_a_report_has_all_rows_and_says_what_it_is(whole: tuple[Path, dict[str, 
     assert json.loads((folder / "report.json").read_text()) == report
     assert "ground truth" in (folder / "report.md").read_text()
     assert "</html>" in (folder / "report.html").read_text()
+
+
+def test_only_the_official_protocol_is_called_so(
+    generator: InteractionGenerator, tmp_path: Path
+) -> None:
+    clips = tuple(
+        EvaluationClip(f"clip_{n}", (f"Caption {n}.",), torch.randn(2, 16, 262)) for n in range(310)
+    )
+    folder = tmp_path / "data"
+    folder.mkdir()
+    judge = FakeEvaluator(protocol=metrics.INTERHUMAN)
+
+    def departures(judge: FakeEvaluator, clips: tuple[EvaluationClip, ...], name: str) -> list[str]:
+        data = Data((folder,), clips)
+        return Evaluation(generator, judge, data, Plan(), tmp_path / name).departures()
+
+    assert departures(judge, clips, "official") == []
+    (few,) = departures(judge, clips[:250], "few")
+    assert "250 pairs" in few
+    (floor,) = departures(replace(judge, floor="shared"), clips, "floor")
+    assert "by the rule per_person" in floor
+    (folder / "provenance.json").write_text("{}")
+    (own,) = departures(judge, clips, "own")
+    assert "not InterHuman as released" in own
 
 
 def test_samples_of_the_first_replication_are_kept(whole: tuple[Path, dict[str, Any]]) -> None:
