@@ -146,7 +146,7 @@ def test_only_the_official_protocol_is_called_so(
 
     assert departures(judge, clips, "official") == []
     (few,) = departures(judge, clips[:250], "few")
-    assert "250 pairs" in few
+    assert "192 pairs" in few  # two pools of 96
     (floor,) = departures(replace(judge, floor="shared"), clips, "floor")
     assert "by the rule per_person" in floor
     (folder / "provenance.json").write_text("{}")

@@ -249,9 +249,9 @@ class Evaluation:
                 f"R-precision searches pools of {pool}, not {official.pool}{few}; the smaller the "
                 "pool, the higher it is"
             )
-        pairs = official.diversity_pairs
-        if clips < pairs:
-            found.append(f"Diversity of {clips} pairs of motions, not {pairs}")
+        pairs, whole = official.diversity_pairs, clips // pool * pool
+        if whole < pairs:
+            found.append(f"Diversity of {whole} pairs of motions, not {pairs}")
         if isinstance(evaluator, TrainedEvaluator) or evaluator.protocol != official:
             found.append(
                 f"the evaluator {evaluator.name} is not the authors', so its numbers have a scale "
