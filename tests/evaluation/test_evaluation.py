@@ -134,7 +134,7 @@ def test_only_the_official_protocol_is_called_so(
     generator: InteractionGenerator, tmp_path: Path
 ) -> None:
     clips = tuple(
-        EvaluationClip(f"clip_{n}", (f"Caption {n}.",), torch.randn(2, 16, 262)) for n in range(310)
+        EvaluationClip(f"clip_{n}", (f"Caption {n}.",), torch.randn(2, 16, 262)) for n in range(384)
     )
     folder = tmp_path / "data"
     folder.mkdir()

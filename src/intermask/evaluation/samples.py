@@ -51,6 +51,7 @@ def write_sample(path: Path, generated: Tensor, real: Tensor | None = None) -> N
     kept = {name: _positions(motion, path).half().contiguous() for name, motion in pair.items()}
     with atomic_path(path) as temporary:
         save_file(kept, temporary)
+        temporary.chmod(0o644)  # safetensors makes private files; a report is to be shared
 
 
 def read_sample(path: Path) -> SamplePair:

@@ -103,6 +103,7 @@ class Store:
         with atomic_path(self.path(name)) as temporary:
             content = {key: value.contiguous() for key, value in tensors.items()}
             save_file(content, temporary, metadata={"settings": self._mark})
+            temporary.chmod(0o644)  # safetensors makes private files; shards are put together
 
     def load(self, name: str) -> dict[str, Tensor]:
         """Stored tensors.
