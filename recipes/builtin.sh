@@ -25,6 +25,6 @@ intermask train tokenizer --preset small -o "$work/tokenizer" \
     --data "$work/salsa" --share 0.5 --data "$work/grapplemap" --share 0.4 \
     --data "$work/single" --share 0.1
 intermask train transformer --preset small -o "$work/transformer" --tokenizer "$work/tokenizer" \
-    --data "$work/salsa" --share 0.55 --data "$work/grapplemap" --share 0.45
+    --data "$work/salsa" --share 0.35 --data "$work/grapplemap" --share 0.65
 intermask bundle "$work/transformer" -o "$work/builtin" --half --name builtin
 python "$(dirname "$0")/measure.py" "$work/builtin" "$work/salsa" "$work/grapplemap" "$work/single"
