@@ -8,7 +8,7 @@ import torch
 from intermask.config import OptimiserConfig, TransformerConfig
 from intermask.models.transformer import InterMTransformer, text_parameters
 from intermask.training.loop import set_rates
-from intermask.training.state import TrainingState
+from intermask.training.state import PACE, TrainingState
 
 
 def _tiny_transformer() -> InterMTransformer:
@@ -16,6 +16,17 @@ def _tiny_transformer() -> InterMTransformer:
         codebook_size=8, code_dim=4, width=8, layers=1, heads=2, feedforward=8, condition_width=6
     )
     return InterMTransformer(config)
+
+
+def test_a_checkpoint_from_before_there_were_groups_can_go_on() -> None:
+    config = OptimiserConfig(learning_rate=0.5, warmup_steps=0)
+    old = TrainingState(_tiny_transformer(), config).snapshot()
+    for group in old["optimiser"]["param_groups"]:
+        del group[PACE]
+    state = TrainingState(_tiny_transformer(), config)
+    state.restore(old)
+    set_rates(state.optimiser, config, step=0)
+    assert [group["lr"] for group in state.optimiser.param_groups] == [0.5]
 
 
 @pytest.mark.parametrize("rate", [1.0, 0.25])

@@ -113,9 +113,12 @@ def learning_rate(step: int, config: OptimiserConfig) -> float:
 
 
 def set_rates(optimiser: torch.optim.Optimizer, config: OptimiserConfig, step: int) -> None:
-    """Give every group of weights its learning rate of a step."""
+    """Give every group of weights its learning rate of a step.
+
+    Checkpoints from before there were groups state no pace.
+    """
     for group in optimiser.param_groups:
-        group["lr"] = learning_rate(step, config) * group[PACE]
+        group["lr"] = learning_rate(step, config) * group.get(PACE, 1.0)
 
 
 def fit(
