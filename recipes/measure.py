@@ -57,6 +57,7 @@ def main(model_folder: Path, datasets: list[Path]) -> None:
                     [clips],
                     [clips],
                     torch.device("cpu"),
+                    fresh=False,
                 )
                 stage.model.transformer = model.transformer
                 stage.model.text_head = model.text_head

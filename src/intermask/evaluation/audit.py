@@ -304,15 +304,7 @@ class _Audit:
 
 
 def _intervals(values: dict[str, list[float]]) -> dict[str, dict[str, Any]]:
-    found = {}
-    for name, each in values.items():
-        interval = metrics.mean_interval(each)
-        found[name] = {
-            "mean": interval.mean,
-            "half_width": interval.half_width,
-            "replications": each,
-        }
-    return found
+    return {name: metrics.summary(each) for name, each in values.items()}
 
 
 def _only(scores: _Scores, chosen: Tensor) -> _Scores:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -244,6 +245,16 @@ def mean_interval(values: Sequence[float]) -> Interval:
         return Interval(mean, None)
     variance = math.fsum((value - mean) ** 2 for value in values) / len(values)
     return Interval(mean, NORMAL_95 * math.sqrt(variance / len(values)))
+
+
+def summary(values: Sequence[float]) -> dict[str, Any]:
+    """A metric as reports hold it: mean, half width of the 95 % interval, and single values."""
+    interval = mean_interval(values)
+    return {
+        "mean": interval.mean,
+        "half_width": interval.half_width,
+        "replications": values,
+    }
 
 
 def _covariance_factor(rows: Tensor) -> Tensor:

@@ -49,17 +49,12 @@ class Row:
 
 
 def summaries(replications: Sequence[dict[str, float]]) -> dict[str, dict[str, Any]]:
-    """Mean, half width of the 95 % interval, and single values of every metric."""
-    found = {}
-    for name in dict.fromkeys(name for each in replications for name in each):
-        values = [each[name] for each in replications if name in each]
-        interval = metrics.mean_interval(values)
-        found[name] = {
-            "mean": interval.mean,
-            "half_width": interval.half_width,
-            "replications": values,
-        }
-    return found
+    """`metrics.summary` of every metric, over the replications that have it."""
+    names = dict.fromkeys(name for each in replications for name in each)
+    return {
+        name: metrics.summary([each[name] for each in replications if name in each])
+        for name in names
+    }
 
 
 def scores(

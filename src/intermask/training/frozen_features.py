@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from intermask.config import to_dict
 from intermask.data.batching import InteractionSampler, Variant
 from intermask.data.cache import ArrayFile, Named, Progress, cached_arrays, module_fingerprint
 from intermask.models.autoencoder import MotionAutoencoder
+from intermask.models.text_head import SentenceHead
 from intermask.representation import Normaliser
 from intermask.text import TextFeatures
 from intermask.text.features import FrozenTextEncoder
@@ -84,6 +85,16 @@ class FrozenText:
         if encoded.mask is not None:
             own = own[: int(encoded.mask[0].sum())]
         return own.to("cpu", torch.float32), int(encoded.ends[0])
+
+
+def fit_sentences(head: nn.Module, captions: Iterable[str], text: FrozenText, most: int) -> None:
+    """Give a sentence head its statistics, from at most ``most`` captions, evenly spread.
+
+    Other heads have none.
+    """
+    if isinstance(head, SentenceHead):
+        every = sorted(captions)
+        head.fit(text(every[:: -(-len(every) // most)]))
 
 
 class FrozenTokens:

@@ -23,11 +23,11 @@ from intermask.data.batching import (
 from intermask.data.cache import Watch
 from intermask.masking import corrupt, mask_id
 from intermask.models.autoencoder import MotionAutoencoder
-from intermask.models.text_head import SentenceHead, text_head
+from intermask.models.text_head import text_head
 from intermask.models.transformer import InterMTransformer
 from intermask.representation import Normaliser
 from intermask.text.features import FrozenTextEncoder
-from intermask.training.frozen_features import FrozenText, FrozenTokens
+from intermask.training.frozen_features import FrozenText, FrozenTokens, fit_sentences
 from intermask.training.representations import check_same_dataset, representation_of
 from intermask.training.shares import Share, fractions
 from intermask.training.token_losses import (
@@ -129,9 +129,8 @@ class TransformerStage:
             for clips, mirror in ((train, training.mirror), (validation, False))
         )
         self.text = FrozenText(self.encoder, device)
-        if fresh and isinstance(self.model.text_head, SentenceHead):
-            captions = sorted(self.train.captions())
-            self.model.text_head.fit(self.text(captions[:: -(-len(captions) // FITTED_CAPTIONS)]))
+        if fresh:
+            fit_sentences(self.model.text_head, self.train.captions(), self.text, FITTED_CAPTIONS)
         self.tokens = {
             sampler is self.train: FrozenTokens(
                 sampler, self.tokenizer, self.normaliser, self.representation.to_grid, device

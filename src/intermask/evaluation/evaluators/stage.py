@@ -33,10 +33,9 @@ from intermask.errors import UserError
 from intermask.evaluation import metrics
 from intermask.evaluation.evaluators.contrastive import ContrastiveEvaluator, contrastive_losses
 from intermask.evaluation.evaluators.evaluator import TrainedEvaluator
-from intermask.models.text_head import SentenceHead
 from intermask.representation import fit_normaliser
 from intermask.text.features import FrozenTextEncoder
-from intermask.training.frozen_features import FrozenText
+from intermask.training.frozen_features import FrozenText, fit_sentences
 from intermask.training.shares import Share, fractions
 
 FRAME_MULTIPLE = 4
@@ -243,9 +242,7 @@ class EvaluatorStage:
         clips = _every_clip(self.train, FITTED_CLIPS)
         found = fit_normaliser([self.train.features(each).flatten(0, 1) for each in clips])
         self.model.normaliser.load_state_dict(found.state_dict())
-        if isinstance(self.model.caption, SentenceHead):
-            captions = sorted(self.train.captions())
-            self.model.caption.fit(self.text(captions[:: -(-len(captions) // FITTED_CAPTIONS)]))
+        fit_sentences(self.model.caption, self.train.captions(), self.text, FITTED_CAPTIONS)
 
     def _validation_round(
         self, judge: TrainedEvaluator, motions: Tensor, number: int
