@@ -1,0 +1,1 @@
+"""Everyday interactions of two people, made from declarations and a bank of captured motion."""
