@@ -94,6 +94,7 @@ class Stage:
         self.gazes: list[Gaze] = []
         self.leans: list[Lean] = []
         self.dips: list[Dip] = []
+        self.mirrored = [dice.share(f"mirrored{person}") < 0.5 for person in (0, 1)]
         self._count = 0
 
     @property
@@ -129,20 +130,23 @@ class Stage:
 
     # Where people are.
 
-    def meet(self, stance: Stance, approach: str = "actor", distance: str = "") -> None:
+    def meet(
+        self, stance: Stance, approach: str = "actor", distance: str = "", noticed: bool = True
+    ) -> None:
         """Bring the two into a stance; the clock is then where both have arrived.
 
         Args:
             stance: how they shall stand.
             approach: who comes: ``actor``, ``partner``, ``both`` or ``none``.
             distance: ``near`` or ``far`` for how far the way is; "" for anything between.
+            noticed: whether the one who waits looks at the one who comes.
         """
         if self.poses:
             self._regroup(stance)
         else:
-            self._enter(stance, approach, distance)
+            self._enter(stance, approach, distance, noticed)
 
-    def _enter(self, stance: Stance, approach: str, distance: str) -> None:
+    def _enter(self, stance: Stance, approach: str, distance: str, noticed: bool) -> None:
         dice = self.dice
         actor = Pose((0.0, -stance.distance / 2), 0.0)
         places = [actor, stance.partner(actor)]
@@ -159,16 +163,27 @@ class Stage:
         for person, pose in enumerate(places):
             if person in coming:
                 length = way / len(coming)
-                angle = dice.between(f"angle{person}", -0.5, 0.5)
-                origin = Pose(pose.place, pose.heading + math.pi + angle).point(length)
+                origin = self._origin(person, length)
                 heading = direction(origin, pose.place)
                 self._mark(person, 0.0, Pose(origin, heading))
                 self._mark(person, start, Pose(origin, heading))
                 self._mark(person, start + seconds, pose)
-                self.look(1 - person, "head", max(0.0, start - 0.1), start + seconds)
+                if noticed:
+                    self.look(1 - person, "head", max(0.0, start - 0.1), start + seconds)
             else:
                 self._mark(person, 0.0, pose)
         self.clock = start + (seconds if coming else 0.0) + dice.between("settle", 0.05, 0.2)
+
+    def _origin(self, person: int, length: float) -> tuple[float, float]:
+        """Where a way to a person's place begins, from behind and past nobody."""
+        pose, other = self.poses[person], self.poses[1 - person].place
+        clear = min(0.6, 0.95 * math.dist(pose.place, other))
+        for attempt in range(12):
+            angle = self.dice.between(f"angle{person}.{attempt}", -1.0, 1.0) * (0.5 + 0.1 * attempt)
+            origin = Pose(pose.place, pose.heading + math.pi + angle).point(length)
+            if _distance(origin, pose.place, other) >= clear:
+                break
+        return origin
 
     def _regroup(self, stance: Stance) -> None:
         """The actor goes to the partner; face to face, both turn first where they have to."""
@@ -176,7 +191,7 @@ class Stage:
         base = self.poses[anchor]
         if stance.face_to_face:
             base = Pose(base.place, direction(base.place, self.poses[mover].place))
-        elif abs(stance.facing) < 0.5:
+        elif abs(stance.facing) < 0.5 and abs(stance.bearing) < 0.5:
             # To stand behind somebody who is faced: that one has turned away first.
             away = direction(self.poses[mover].place, base.place)
             if abs(turned(away - base.heading)) > 1.2:
@@ -367,8 +382,12 @@ class Stage:
         """Lower the pelvis; see `scene.Dip`."""
         self.dips.append(Dip(person, at, hold, depth, rise))
 
-    def perform(self, person: int, tag: str, moment: float, seconds: float) -> None:
-        """An action of the bank with its key moment then."""
+    def perform(
+        self, person: int, tag: str, moment: float, seconds: float, side: str = ""
+    ) -> None:
+        """An action of the bank with its key moment then; ``side`` is the limb it is done with."""
+        if side:
+            self.mirrored[person] = side == "left"
         self.acts[person].append(Act(moment - seconds / 2, seconds, tag))
 
     # The end.
@@ -389,7 +408,7 @@ class Stage:
         first, second = (
             PersonPlan(
                 tuple(self.waypoints[person]), tuple(sorted(self.acts[person], key=_start)),
-                mirrored=self.dice.share(f"mirrored{person}") < 0.5,
+                mirrored=self.mirrored[person],
             )
             for person in (0, 1)
         )  # fmt: skip
@@ -403,6 +422,16 @@ def _start(act: Act) -> float:
 def _sum(first: Point, second: Point) -> Point:
     a, b, c = (x + y for x, y in zip(first, second, strict=True))
     return a, b, c
+
+
+def _distance(
+    start: tuple[float, float], end: tuple[float, float], other: tuple[float, float]
+) -> float:
+    """Metres from a place to the nearest one of a straight way."""
+    dx, dz = end[0] - start[0], end[1] - start[1]
+    share = ((other[0] - start[0]) * dx + (other[1] - start[1]) * dz) / (dx * dx + dz * dz)
+    share = min(1.0, max(0.0, share))
+    return math.dist((start[0] + share * dx, start[1] + share * dz), other)
 
 
 def _around(

@@ -1,0 +1,1 @@
+"""Sixteen everyday interactions, and two people who just stand there."""
