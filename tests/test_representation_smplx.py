@@ -7,7 +7,7 @@ import torch
 
 from golden_files import FOLDER, golden, largest_error
 from intermask import representation_smplx
-from intermask.geometry import axis_angle_to_matrix
+from intermask.geometry import axis_angle_to_matrix, matrix_to_axis_angle, yaw_matrix
 from intermask.skeleton import SMPL22, SMPLX55
 from intermask.smplx import RestBody, joint_positions, load_rest_body
 from people55 import rest_joints, walking_smplx
@@ -46,6 +46,38 @@ def test_features_decode_to_what_was_encoded() -> None:
     assert torch.equal(representation_smplx.decode_translations(features), loaded[:, :-1, 55])
     grid = representation_smplx.to_joint_grid(features)
     assert torch.equal(representation_smplx.from_joint_grid(grid), features)
+
+
+def turned_and_moved(loaded: torch.Tensor, angle: float, shift: torch.Tensor) -> torch.Tensor:
+    """Loaded arrays of people who were captured elsewhere in the room."""
+    turn = yaw_matrix(torch.tensor(angle))
+    moved = loaded.clone()
+    roots = axis_angle_to_matrix(loaded[..., 0, :])
+    moved[..., 0, :] = matrix_to_axis_angle(turn @ roots)
+    moved[..., 55, :] = loaded[..., 55, :] @ turn.T + shift
+    return moved
+
+
+@pytest.mark.parametrize("angle", [0.4, 2.0, -2.9])
+def test_it_does_not_matter_where_in_a_room_people_are(angle: float) -> None:
+    loaded = walking_smplx(20, seed=1)
+    elsewhere = turned_and_moved(loaded, angle, torch.tensor([2.0, 0.0, -3.0]))
+    placed, other = (
+        representation_smplx.from_first_person(representation_smplx.encode(each))
+        for each in (loaded, elsewhere)
+    )
+    assert largest_error(other, placed) < 1e-5
+    assert largest_error(representation_smplx.from_first_person(placed), placed) < 1e-5
+    forward = representation_smplx.decode_rotations(placed)[0, 0, 0, :, 2]
+    assert abs(float(forward[0])) < 1e-6 and forward[2] > 0
+    places = representation_smplx.decode_translations(placed)
+    assert largest_error(places[0, 0, [0, 2]], torch.zeros(2)) < 1e-6
+    before = representation_smplx.decode_translations(representation_smplx.encode(loaded))
+    assert largest_error(places[..., 1], before[..., 1]) < 1e-6  # heights stay
+    apart = (places[1] - places[0]).norm(dim=-1)
+    assert largest_error(apart, (before[1] - before[0]).norm(dim=-1)) < 1e-5
+    steps = representation_smplx.to_joint_grid(placed)[..., 55, 3:]
+    assert largest_error(steps[:, :-1], places.diff(dim=1)) < 1e-5
 
 
 def test_a_mirror_image_has_mirrored_joints(body: RestBody) -> None:

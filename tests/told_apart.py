@@ -5,10 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from intermask.data.layout import write_clip, write_split
 from intermask.motion import Motion
 from intermask.skeleton import SMPL22
+from intermask.smplx import TRANSLATION_ROW
+from people55 import walking_smplx, write_interx_clip, write_list, write_text
 from walking import walking_pair
 
 KINDS = {
@@ -29,8 +32,7 @@ def write_kinds(root: Path, train: int = 3, validation: int = 1, frames: int = 4
     All clips of a kind share their one caption.
     """
     splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
-    for number in range(train + 2 * validation):
-        split = "train" if number < train else "val" if number < train + validation else "test"
+    for number, split in enumerate(_splits(train, validation)):
         for kind, caption in KINDS.items():
             motion = _changed(walking_pair(frames + 4 * number, seed=number), kind)
             name = f"{kind}_{number}"
@@ -39,6 +41,47 @@ def write_kinds(root: Path, train: int = 3, validation: int = 1, frames: int = 4
     for split, names in splits.items():
         write_split(root, split, names)
     return root
+
+
+def write_kinds_interx(root: Path, train: int = 3, validation: int = 1, frames: int = 48) -> Path:
+    """The same kinds in Inter-X's layout, with people of `people55`."""
+    splits: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    for number, split in enumerate(_splits(train, validation)):
+        for kind, caption in KINDS.items():
+            name = f"{kind}_{number}"
+            loaded = _changed_loaded(walking_smplx(frames + 4 * number, number), kind)
+            write_interx_clip(root, split, name, loaded)
+            write_text(root, name, [caption])
+            splits[split].append(name)
+    for split, names in splits.items():
+        write_list(root, split, names)
+    return root
+
+
+def _splits(train: int, validation: int) -> list[str]:
+    return ["train"] * train + ["val"] * validation + ["test"] * validation
+
+
+def _changed_loaded(loaded: Tensor, kind: str) -> Tensor:
+    """Loaded arrays (2, t, 56, 3) of Inter-X, changed as `_changed` does."""
+    time = torch.arange(loaded.shape[1]) / 30.0
+    if kind == "slow":
+        loaded = loaded[:, torch.arange(loaded.shape[1]) // 3]
+    if kind == "still":
+        loaded = loaded[:, :1].expand_as(loaded)
+    loaded = loaded.clone()
+    places = loaded[:, :, TRANSLATION_ROW]
+    match kind:
+        case "far":
+            places[1, :, 2] += 4.0
+        case "low":
+            places[..., 1] -= 0.5
+        case "left" | "right":
+            side = 1.0 if kind == "left" else -1.0
+            places[..., 0] += side * torch.tensor([1.0, -1.0])[:, None] * time
+        case "hop":
+            places[..., 1] += 0.4 * torch.sin(9.0 * time).clamp_min(0)
+    return loaded
 
 
 def _changed(motion: Motion, kind: str) -> Motion:

@@ -347,6 +347,8 @@ class EvaluatorConfig:
     Defaults are the sizes of InterCLIP (method, section 6).
     """
 
+    dataset: DataSet = "interhuman"
+    """Whose motion it reads. A training takes it from its data folders."""
     width: int = 1024
     """Of the motion transformer."""
     layers: int = 8
@@ -360,6 +362,7 @@ class EvaluatorConfig:
     of the loss, so this is CLIP's temperature of 0.07."""
 
     def __post_init__(self) -> None:
+        _choices(self)
         _positive(self, "width", "layers", "heads", "feedforward", "embedding", "start_scale")
         _divides(self, "heads", "width")
         if self.width % 2:
@@ -385,7 +388,7 @@ class EvaluatorTraining:
     """Clips are cropped at random to no less than this share of what is usable of them; 1: only
     where they are longer than ``max_frames``."""
     floor: FloorRule = "per_person"
-    """Whose lowest point is the floor; that of the models to be measured."""
+    """Whose lowest point is the floor; that of the models to be measured. Inter-X has none."""
     mirror: bool = True
     """Also train on mirror images, with left and right exchanged in their captions."""
 

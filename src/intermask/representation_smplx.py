@@ -10,7 +10,7 @@ Stages of one person (method, section 2; `t` frames, 56 rows):
   next frame.
 * **joint grid** ``(t, 56, 6)``: the same, not flattened; what networks see.
 
-Nothing is moved to a canonical place and nothing is normalised, as in the release.
+Nothing is moved to a canonical place and models normalise nothing, as in the release.
 """
 
 from __future__ import annotations
@@ -18,7 +18,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from intermask.geometry import axis_angle_to_matrix, matrix_to_rows6d, rows6d_to_matrix
+from intermask.geometry import (
+    axis_angle_to_matrix,
+    matrix_to_rows6d,
+    rows6d_to_matrix,
+    yaw_matrix,
+)
 from intermask.representation import Normaliser
 from intermask.skeleton import SMPLX55
 from intermask.smplx import JOINT_COUNT as JOINTS
@@ -60,6 +65,27 @@ def mirror_loaded(loaded: Tensor) -> Tensor:
     return loaded[..., order, :] * flip
 
 
+def from_first_person(features: Tensor) -> Tensor:
+    """People moved and turned together: the first one then starts at the origin and faces +z.
+
+    As `representation.canonicalise_pair` places them, but for heights, which stay. Translations of
+    SMPL-X are not quite those of the pelvis, so that a turn is off by the 1 to 2 cm at which that
+    rests beside the origin.
+
+    Args:
+        features: (..., 2, t, 336); they are left as they are.
+    """
+    grid = to_joint_grid(features).clone()
+    roots, places = rows6d_to_matrix(grid[..., 0, :]), grid[..., TRANSLATION_ROW, :]
+    ahead = roots[..., 0, 0, :, 2]
+    turn = yaw_matrix(-torch.atan2(ahead[..., 0], ahead[..., 2]))[..., None, None, :, :]
+    start = places[..., :1, :1, :3] * places.new_tensor((1.0, 0.0, 1.0))
+    ways = torch.stack((places[..., :3] - start, places[..., 3:]), -1)
+    grid[..., 0, :] = matrix_to_rows6d(turn @ roots)
+    grid[..., TRANSLATION_ROW, :] = (turn @ ways).transpose(-1, -2).flatten(-2)
+    return from_joint_grid(grid)
+
+
 def to_joint_grid(features: Tensor) -> Tensor:
     """Joint grid (..., t, 56, 6) of features (..., t, 336)."""
     return features.unflatten(-1, (ROWS, ROW_WIDTH))
@@ -81,5 +107,22 @@ def decode_translations(features: Tensor) -> Tensor:
 
 
 def unit_normaliser() -> Normaliser:
-    """Statistics that change nothing: Inter-X's numbers are not normalised."""
+    """Statistics that change nothing: a tokenizer's numbers are not normalised."""
     return Normaliser(torch.zeros(FEATURES), torch.ones(FEATURES))
+
+
+def fit_normaliser(clips: list[Tensor]) -> Normaliser:
+    """Normaliser of features (t, 336) in which distances and directions keep their meaning.
+
+    All rotations share one deviation, places and steps have one each over their axes; the mean of
+    steps stays 0. Places and steps then weigh as if every joint carried them, as it does in
+    InterHuman's features: two rows of numbers would drown among those of 55 rotations.
+    """
+    every = to_joint_grid(torch.cat(clips).double())
+    mean, variance = every.mean(0), every.var(0)
+    std = torch.ones_like(mean)
+    std[:JOINTS] = variance[:JOINTS].mean().sqrt()
+    std[TRANSLATION_ROW, :3] = (variance[TRANSLATION_ROW, :3].mean() / JOINTS).sqrt()
+    mean[TRANSLATION_ROW, 3:] = 0.0
+    std[TRANSLATION_ROW, 3:] = (every[:, TRANSLATION_ROW, 3:].square().mean() / JOINTS).sqrt()
+    return Normaliser(mean.flatten(), std.flatten().clamp_min(1e-4))

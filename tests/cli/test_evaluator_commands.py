@@ -58,7 +58,6 @@ def test_what_cannot_be_trained_is_said(fails: Any, kinds: Path, tmp_path: Path)
     assert "did you mean shortest_crop" in fails(*base, "--set", "shortest_crops=0.5")
     assert "val has 8 clips" in fails(*base, "--set", "pool=9")
     assert "pool is 3" in fails(*base, "--set", "pool=3")
-    assert "nothing for the evaluator" in fails(*base[:-1], "paper-interx")
     assert not (tmp_path / "run").exists()
 
 

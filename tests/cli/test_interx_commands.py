@@ -13,6 +13,7 @@ from intermask import Motion
 from intermask.cli import app
 from intermask.motion import SMPLXMotion
 from people55 import write_body_model, write_interx
+from told_apart import write_kinds_interx
 
 TINY = (
     "optimiser.steps=2", "optimiser.batch_size=2", "optimiser.warmup_steps=1",
@@ -83,3 +84,30 @@ def test_evaluate_tokenizer_with_hands(run: Any, runs: Path, folder: Path, tmp_p
     content = json.loads(result.stdout)
     assert len(content["joints"]) == 55 and content["mpjpe_mm"] > 0
     assert (tmp_path / "report" / "joints.png").is_file()
+
+
+def test_an_evaluator_of_your_own(run: Any, fails: Any, runs: Path, tmp_path: Path) -> None:
+    """Trained by a command, resumed, and used with an audit: nobody needs the released one."""
+    kinds = write_kinds_interx(tmp_path / "kinds", train=1, validation=2)
+    base = ("train", "evaluator", "--data", kinds, "-o", tmp_path / "judge", "--device", "cpu")
+    base = (*base, "--cache", tmp_path / "cache")
+    result = run(*base, "--preset", "debug", "--set", "pool=8", "--stop-after", 3)
+    assert result.exit_code == 0, result.output
+    result = run(*base, "--resume")
+    assert result.exit_code == 0, result.output
+    assert "6 of 6" in run("info", tmp_path / "judge").stdout
+    assert "other settings" in fails(*base, "--resume", "--preset", "debug")  # of another pool
+    result = run(*base, "--resume", "--preset", "debug", "--set", "pool=8")
+    assert result.exit_code == 0, result.output
+    report = tmp_path / "report"
+    result = run(
+        "evaluate", runs / "transformer", "--data", kinds, "--evaluator", tmp_path / "judge",
+        "-o", report, "--replications", 1, "--no-multimodality", "--audit", "--device", "cpu",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    content = json.loads((report / "report.json").read_text())
+    assert content["protocol"]["pool"] == 8 and content["protocol"]["clips"] == 16
+    names = [row["name"] for row in content["rows"]]
+    assert names[0] == "ground truth" and "transformer" in names
+    assert all("fid" in row["metrics"] for row in content["rows"][:3])
+    assert {row["change"] for row in content["audit"]} >= {"exchanged people", "time reversal"}

@@ -7,20 +7,24 @@ import math
 import pytest
 import torch
 
-from intermask.config import EvaluatorConfig, TextConfig
+from intermask.config import DataSet, EvaluatorConfig, TextConfig
 from intermask.evaluation.evaluators.contrastive import (
     LONGEST,
     ContrastiveEvaluator,
     contrastive_losses,
 )
+from intermask.representation_smplx import encode_pair
 from intermask.text.features import TextFeatures
+from people55 import walking_smplx
 
 NOTHING = torch.zeros(4, 4, dtype=torch.bool)
 
 
-def network() -> ContrastiveEvaluator:
+def network(dataset: DataSet = "interhuman") -> ContrastiveEvaluator:
     torch.manual_seed(0)
-    sizes = EvaluatorConfig(width=16, layers=1, heads=2, feedforward=16, embedding=6)
+    sizes = EvaluatorConfig(
+        dataset=dataset, width=16, layers=1, heads=2, feedforward=16, embedding=6
+    )
     text = TextConfig(encoder="minilm", width=8, head_heads=2, head_feedforward=16)
     return ContrastiveEvaluator(sizes, text).eval()
 
@@ -98,3 +102,38 @@ def test_statistics_of_the_data_are_part_of_the_network() -> None:
     made.normaliser.std.fill_(2.0)
     assert torch.allclose(made.embed_motions(2 * motions + 3, lengths), before, atol=1e-5)
     assert {"normaliser.mean", "normaliser.std"} <= set(made.state_dict())
+
+
+@torch.inference_mode()
+def test_all_numbers_of_interx_are_seen_and_none_of_contacts() -> None:
+    """What a tokenizer reconstructs counts, for each of both people, and nothing else does."""
+    for dataset, width, unseen in (("interhuman", 262, 4), ("interx", 336, 0)):
+        made = network(dataset)
+        motion, lengths = torch.randn(1, 2, 8, width), torch.tensor([8])
+        before = made.embed_motions(motion, lengths)
+        for person in (0, 1):
+            for column in (0, 100, width - unseen - 1):
+                changed = motion.clone()
+                changed[:, person, 3, column] += 1.0
+                assert not torch.allclose(made.embed_motions(changed, lengths), before, atol=1e-6)
+        changed = motion.clone()
+        changed[..., width - unseen :] += 1.0
+        assert torch.equal(made.embed_motions(changed, lengths), before)
+        with pytest.raises(ValueError, match=rf"shape \(b, 2, t, {width}\); got \(1, 2, 8, 10\)"):
+            made.embed_motions(torch.randn(1, 2, 8, 10), lengths)
+
+
+@torch.inference_mode()
+def test_where_people_of_interx_were_captured_says_nothing() -> None:
+    """Placing them for the network is no matter of company or padding, either."""
+    made, loaded = network("interx"), walking_smplx(21)
+    features = encode_pair(loaded)
+    elsewhere = loaded.clone()
+    elsewhere[:, :, 55] += torch.tensor([3.0, 0.0, -1.0])
+    longer = torch.cat((encode_pair(elsewhere), torch.zeros(2, 8, 336)), 1)
+    alone = made.embed_motions(features[None], torch.tensor([20]))
+    both = made.embed_motions(
+        torch.stack((torch.randn(2, 28, 336), longer)), torch.tensor([28, 20])
+    )
+    assert torch.allclose(both[1], alone[0], atol=1e-5)
+    assert not torch.allclose(both[0], alone[0], atol=1e-2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from intermask.bundle import save_bundle
-from intermask.config import EvaluatorConfig, TextConfig
+from intermask.config import DataSet, EvaluatorConfig, TextConfig
 from intermask.data.batching import Source
 from intermask.errors import UserError
 from intermask.evaluation import metrics
@@ -36,7 +37,7 @@ from people55 import write_interx
 from released_evaluators import SMALL_INTERX, TINY_INTERCLIP, small_vocabulary, write_glove
 from tiny import tiny_model, write_tiny_dataset
 from tiny_training import CPU
-from told_apart import write_kinds
+from told_apart import write_kinds, write_kinds_interx
 
 CAPTIONS = ["a b", "b", "a a b"]
 
@@ -53,9 +54,11 @@ def interx(glove: Path) -> InterXPairEvaluator:
     return InterXPairEvaluator(network=InterXEvaluator(SMALL_INTERX), device=CPU, vectors=vectors)
 
 
-def trained() -> TrainedEvaluator:
+def trained(dataset: DataSet = "interhuman") -> TrainedEvaluator:
     torch.manual_seed(0)
-    sizes = EvaluatorConfig(width=16, layers=1, heads=2, feedforward=16, embedding=6)
+    sizes = EvaluatorConfig(
+        dataset=dataset, width=16, layers=1, heads=2, feedforward=16, embedding=6
+    )
     text = TextConfig(encoder="minilm", width=384, pooling="mean", head_feedforward=8)
     network = ContrastiveEvaluator(sizes, text)
     network.normaliser.mean.normal_()
@@ -75,8 +78,10 @@ def made(kind: str, around: Path) -> tuple[NetworkEvaluator, Path]:
     if kind == "interclip":
         evaluator: NetworkEvaluator = interclip(around / "clip")
         vocabulary = [around / "clip" / name for name in ("vocab.json", "merges.txt")]
+    elif kind == "interx":
+        evaluator, vocabulary = interx(around / "glove"), []
     else:
-        evaluator, vocabulary = trained() if kind == "trained" else interx(around / "glove"), []
+        evaluator, vocabulary = trained("interx" if kind.endswith("interx") else "interhuman"), []
     saved = save_evaluator(
         evaluator, around / "saved", provenance={"source": "a test"}, vocabulary=vocabulary
     )
@@ -89,7 +94,7 @@ def motions(evaluator: NetworkEvaluator) -> list[Tensor]:
     return [torch.randn(2, length, width, generator=generator) for length in (8, 40, 24)]
 
 
-@pytest.mark.parametrize("kind", ["interclip", "interx", "trained"])
+@pytest.mark.parametrize("kind", ["interclip", "interx", "trained", "trained on interx"])
 def test_what_is_saved_comes_back(kind: str, tmp_path: Path) -> None:
     before, saved = made(kind, tmp_path)
     after = load_evaluator(saved, "cpu")
@@ -113,8 +118,9 @@ def test_large_weights_lie_in_several_files(
     assert load_evaluator(saved, "cpu").fingerprint == evaluator.fingerprint
 
 
-def test_a_run_can_be_used_like_a_folder(tmp_path: Path) -> None:
-    data = [Source(write_kinds(tmp_path / "kinds", train=1))]
+@pytest.mark.parametrize("write", [write_kinds, write_kinds_interx])
+def test_a_run_can_be_used_like_a_folder(write: Callable[..., Path], tmp_path: Path) -> None:
+    data = [Source(write(tmp_path / "kinds", train=1))]
     training = load_preset("evaluator", "debug", ["pool=8", "floor=shared"])
     run = tmp_path / "run"
     stage = prepare_evaluator(run, training, data, CPU, resume=False)

@@ -18,11 +18,12 @@ from intermask.errors import UserError
 from intermask.evaluation.evaluators.runs import prepare_evaluator
 from intermask.evaluation.evaluators.stage import EvaluatorStage, told_of
 from intermask.presets import load_preset
+from intermask.representation_smplx import encode_pair, from_first_person, to_joint_grid
 from intermask.training import checkpoint
 from intermask.training.loop import FitResult, fit
 from intermask.training.shares import Share
 from tiny_training import CPU, assert_equal_runs, largest_difference, log_of
-from told_apart import KINDS, write_kinds
+from told_apart import KINDS, write_kinds, write_kinds_interx
 
 TESTS = Path(__file__).parents[1]
 SMALL = ("pool=8", "optimiser.batch_size=8")
@@ -33,6 +34,18 @@ SPREAD = ("shortest_crop=0.6", "run.accumulate=2", "model.dropout=0.1", "text.he
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> list[Source]:
     return [Source(write_kinds(tmp_path_factory.mktemp("kinds") / "kinds"))]
+
+
+@pytest.fixture(scope="module")
+def smplx(tmp_path_factory: pytest.TempPathFactory) -> list[Source]:
+    return [Source(write_kinds_interx(tmp_path_factory.mktemp("kinds") / "interx"))]
+
+
+@pytest.fixture(params=["data", "smplx"], ids=["interhuman", "interx"])
+def either(request: pytest.FixtureRequest) -> list[Source]:
+    """The same kinds of motion in either layout."""
+    found: list[Source] = request.getfixturevalue(request.param)
+    return found
 
 
 def prepare(
@@ -54,24 +67,24 @@ def train(
     return fit(stage, training.optimiser, training.run, folder, device=CPU, resume=resume, **how)
 
 
-def test_it_learns(data: list[Source], tmp_path: Path) -> None:
+def test_it_learns(either: list[Source], tmp_path: Path) -> None:
     """Held-out people in the same eight kinds of motion: chance finds 1 in 8."""
     changes = [
         "model.width=32", "model.embedding=16", "optimiser.steps=60", "optimiser.batch_size=16",
         "optimiser.learning_rate=3e-3", "run.validate_every=30",
     ]  # fmt: skip
-    train(tmp_path / "run", data, changes)
+    train(tmp_path / "run", either, changes)
     last = [line for line in log_of(tmp_path / "run") if line["kind"] == "validation"][-1]
     assert last["r_precision_1"] > 0.5 and last["r_precision_3"] > 0.75
     assert last["cross_entropy"] < 1.6
 
 
-def test_stopping_and_resuming_changes_nothing(data: list[Source], tmp_path: Path) -> None:
+def test_stopping_and_resuming_changes_nothing(either: list[Source], tmp_path: Path) -> None:
     whole, stopped = tmp_path / "whole", tmp_path / "stopped"
-    train(whole, data, SPREAD)
-    train(stopped, data, SPREAD, stop_after=2)
-    train(stopped, data, SPREAD, resume=True, stop_after=4)
-    train(stopped, data, SPREAD, resume=True)
+    train(whole, either, SPREAD)
+    train(stopped, either, SPREAD, stop_after=2)
+    train(stopped, either, SPREAD, resume=True, stop_after=4)
+    train(stopped, either, SPREAD, resume=True)
     assert_equal_runs(whole, stopped)
 
 
@@ -85,9 +98,9 @@ def test_accumulation_changes_nothing(data: list[Source], tmp_path: Path, parts:
 
 @pytest.mark.parametrize("batch", [8, 4])
 def test_gradients_of_parts_add_up_to_that_of_the_batch(
-    data: list[Source], tmp_path: Path, batch: int
+    either: list[Source], tmp_path: Path, batch: int
 ) -> None:
-    stage = prepare(tmp_path / "run", data, [f"optimiser.batch_size={batch}"])
+    stage = prepare(tmp_path / "run", either, [f"optimiser.batch_size={batch}"])
     found = []
     for count in (1, 2, 4):
         parts = [stage.draw(0, Share(index, count)) for index in range(count)]
@@ -162,6 +175,47 @@ def test_crops_are_as_long_as_allowed_and_start_where_they_stand(
     assert len(lengths) > 10
 
 
+def test_people_of_interx_are_seen_where_they_were_captured(
+    smplx: list[Source], tmp_path: Path
+) -> None:
+    stage = prepare(tmp_path / "run", smplx, ["shortest_crop=0.5", "mirror=true"])
+    assert stage.training.model.dataset == "interx"
+    seen = set()
+    for step in range(4):
+        part = stage.draw(step, Share())
+        assert part.features.shape[-1] == 336
+        for (variant, _), features, length in zip(
+            stage.train.draw(step, 8), part.features, part.lengths.tolist(), strict=True
+        ):
+            loaded = stage.train.sources[0].clips[variant.clip].loaded
+            whole = encode_pair(loaded, mirror=variant.mirror, swap=variant.swap)
+            places = whole.unfold(1, length, 1).movedim(-1, 2)  # every piece of this length
+            assert any(torch.equal(piece, features[:, :length]) for piece in places.unbind(1))
+            assert not features[:, length:].any()
+            seen.add((variant.mirror, variant.swap))
+    assert len(seen) == 4
+
+
+def test_places_of_interx_weigh_as_much_as_rotations(smplx: list[Source], tmp_path: Path) -> None:
+    stage = prepare(tmp_path / "run", smplx)
+    clips = [encode_pair(clip.loaded[:, :65]) for clip in stage.train.sources[0].clips]
+    placed = torch.cat([from_first_person(clip).flatten(0, 1) for clip in clips])
+    normal = to_joint_grid(stage.model.normaliser.normalise(placed))
+    for part in (normal[:, :55] / 2**0.5, normal[:, 55, :3], normal[:, 55, 3:]):
+        assert float(part.square().sum() / len(part) / 165) == pytest.approx(1, abs=0.2)
+    assert normal[:, 55, :3].mean(0).abs().max() < 1
+
+
+def test_an_evaluator_reads_one_layout(
+    data: list[Source], smplx: list[Source], tmp_path: Path
+) -> None:
+    with pytest.raises(UserError, match=r"interx has Inter-X's layout, .* reads InterHuman's"):
+        prepare(tmp_path / "run", [*data, *smplx])
+    with pytest.raises(UserError, match=r"kinds has InterHuman's layout, .* reads Inter-X's"):
+        prepare(tmp_path / "run", [*smplx, *data])
+    assert not (tmp_path / "run").exists()
+
+
 def test_validation_is_the_same_every_time(data: list[Source], tmp_path: Path) -> None:
     stage = prepare(tmp_path / "run", data)
     first = stage.validate(stage.model)
@@ -186,13 +240,16 @@ def test_an_unknown_metric_is_said(data: list[Source], tmp_path: Path) -> None:
         train(tmp_path / "run", data, ["run.best_metric=accuracy"])
 
 
-def test_a_cache_changes_nothing(data: list[Source], tmp_path: Path) -> None:
+def test_a_cache_changes_nothing(either: list[Source], tmp_path: Path) -> None:
     from contextlib import nullcontext
 
     cache = tmp_path / "cache"
     stages = [
         prepare(
-            tmp_path / name, data, cache=kept, watch=lambda _: nullcontext(lambda done, total: None)
+            tmp_path / name,
+            either,
+            cache=kept,
+            watch=lambda _: nullcontext(lambda done, total: None),
         )
         for name, kept in (("a", None), ("b", cache), ("c", cache))
     ]

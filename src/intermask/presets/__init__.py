@@ -61,8 +61,7 @@ def load_preset(
         changes: ``key=value`` with a dotted key, such as ``optimiser.steps=2000``; see `changed`.
 
     Raises:
-        UserError: an unknown preset or key (the nearest one is named), an unusable value, or a
-            preset without this training.
+        UserError: an unknown preset or key (the nearest one is named), or an unusable value.
     """
     names = preset_names()
     if name not in names:
@@ -71,11 +70,6 @@ def load_preset(
         raise UserError(f"there is no preset {name!r}; {hint}")
     text = resources.files("intermask.presets").joinpath(f"{name}.toml").read_text("utf-8")
     tables = tomllib.loads(text)
-    if stage not in tables:
-        raise UserError(
-            f"the preset {name!r} has nothing for the {stage}: such a training reads InterHuman's "
-            "layout only; choose another preset"
-        )
     training: TokenizerTraining | TransformerTraining | EvaluatorTraining = _build(
         _KINDS[stage], _merged(tables[stage], changes)
     )

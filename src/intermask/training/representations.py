@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from intermask import representation, representation_smplx
-from intermask.config import LossWeights, TokenizerConfig, TokenizerTraining
+from intermask.config import EvaluatorConfig, LossWeights, TokenizerConfig, TokenizerTraining
 from intermask.conventions import FloorRule
 from intermask.data.batching import SourceClips, canonical_people
 from intermask.data.placement import Crop, placed_features
@@ -168,9 +168,9 @@ class InterXRepresentation:
 
 
 def representation_of(
-    config: TokenizerConfig, floor: FloorRule, body: RestBody | None = None
+    config: TokenizerConfig | EvaluatorConfig, floor: FloorRule, body: RestBody | None = None
 ) -> Representation:
-    """The representation that a tokenizer was made for."""
+    """The representation that a tokenizer or an evaluator was made for."""
     if config.dataset == "interx":
         return InterXRepresentation(body)
     return InterHumanRepresentation(floor)

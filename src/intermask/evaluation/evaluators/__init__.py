@@ -6,8 +6,9 @@
 | ``interclip`` | InterHuman | InterCLIP: two transformers, as CLIP's pair |
 | ``interx`` | Inter-X | convolutions and recurrent networks, two towers |
 | ``words`` | Inter-X | captions as its evaluator reads them |
-| ``contrastive`` | InterHuman's layout | the one that anybody can train, and its loss |
-| ``stage``, ``runs`` | InterHuman's layout | its training and the folder of that |
+| ``network`` | all | what their networks have in common |
+| ``contrastive`` | either layout | the one that anybody can train, and its loss |
+| ``stage``, ``runs`` | either layout | its training and the folder of that |
 | ``folder`` | all | saved evaluators |
 
 Networks see tensors, sizes and lengths. The weights that their authors released are read by

@@ -1,40 +1,78 @@
 """An evaluator of our own: InterCLIP's motion transformer beside a head on a frozen text encoder.
 
-Whoever lacks the released evaluator trains this one on any data in InterHuman's layout. As there,
-both sides end in a vector of a learned length, so that distances mean something, and training
-takes products of embeddings as logits.
+Whoever lacks the released evaluator trains this one on any data, in InterHuman's layout or in
+Inter-X's. As in InterCLIP, both sides end in a vector of a learned length, so that distances mean
+something, and training takes products of embeddings as logits.
 
-Shapes: `b` batch, `p` person (2), `t` frame, `f` flat feature (262), `q` embedding.
+Shapes: `b` batch, `p` person (2), `t` frame, `f` flat feature (262, of Inter-X 336), `q` embedding.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from intermask.config import EvaluatorConfig, TextConfig
+from intermask import representation, representation_smplx
+from intermask.config import DataSet, EvaluatorConfig, TextConfig
 from intermask.evaluation.evaluators.interclip import InterClipConfig, MotionEncoder
+from intermask.evaluation.evaluators.network import MotionEmbedding, check_features
 from intermask.models.text_head import text_head
 from intermask.models.transformer import FeedForward
-from intermask.representation import FEATURES, Normaliser
+from intermask.representation import Normaliser
 from intermask.text.features import TextFeatures
 
 LONGEST = 10.0
 """Most that the learned length comes to: logits of 100, where CLIP stops, too."""
 
 
-class ContrastiveEvaluator(nn.Module):
+class Seen(NamedTuple):
+    """What of a dataset's motion an evaluator sees."""
+
+    features: int
+    """Numbers of a person in a frame."""
+    columns: slice
+    """Those of them that a tokenizer reconstructs."""
+    placed: Callable[[Tensor], Tensor]
+    """Features (..., p, t, f) in their canonical place: no caption tells where in a room people
+    are."""
+    fit: Callable[[list[Tensor]], Normaliser]
+    """Statistics of features (t, f) of single people."""
+
+
+SEEN: dict[DataSet, Seen] = {
+    "interhuman": Seen(
+        representation.FEATURES,
+        representation.DECODED,
+        lambda features: features,  # they are there already
+        representation.fit_normaliser,
+    ),
+    "interx": Seen(
+        representation_smplx.FEATURES,
+        slice(0, representation_smplx.FEATURES),
+        representation_smplx.from_first_person,
+        representation_smplx.fit_normaliser,
+    ),
+}
+
+
+class ContrastiveEvaluator(MotionEmbedding):
     """Token features of captions, and motions of two people, in one space.
 
     Attributes:
         normaliser: statistics of the training motions; part of the weights.
     """
 
+    config: EvaluatorConfig
+
     def __init__(self, config: EvaluatorConfig, text: TextConfig) -> None:
         super().__init__()
         self.config, self.text = config, text
-        self.normaliser = Normaliser(torch.zeros(FEATURES), torch.ones(FEATURES))
+        seen = SEEN[config.dataset]
+        self.normaliser = Normaliser(torch.zeros(seen.features), torch.ones(seen.features))
         self.motion = MotionEncoder(
             InterClipConfig(
                 width=config.width,
@@ -43,7 +81,9 @@ class ContrastiveEvaluator(nn.Module):
                 feedforward=config.feedforward,
                 embedding=config.embedding,
                 dropout=config.dropout,
-            )
+            ),
+            seen.features,
+            seen.columns,
         )
         self.caption = text_head(text)
         self.feedforward = FeedForward(text.width, text.head_feedforward, text.head_dropout)
@@ -51,8 +91,12 @@ class ContrastiveEvaluator(nn.Module):
         self.scale = nn.Parameter(torch.full((1,), config.start_scale))
 
     def embed_motions(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """Embeddings (b, q) of features (b, p, t, 262), not normalised, and lengths (b,)."""
-        return self._scaled(self.motion(self.normaliser.normalise(features), lengths))
+        """Embeddings (b, q) of features (b, p, t, f), not normalised, and lengths (b,)."""
+        seen = SEEN[self.config.dataset]
+        check_features(features, seen.features)
+        with torch.autocast(features.device.type, enabled=False):  # half precision is centimetres
+            placed = self.normaliser.normalise(seen.placed(features.float()))
+        return self._scaled(self.motion(placed, lengths))
 
     def embed_text(self, text: TextFeatures) -> Tensor:
         """Embeddings (b, q) of captions as a frozen encoder reads them."""

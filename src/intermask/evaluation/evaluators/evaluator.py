@@ -16,7 +16,7 @@ from functools import cached_property
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from intermask.config import DataSet
@@ -27,6 +27,7 @@ from intermask.evaluation import metrics
 from intermask.evaluation.evaluators.contrastive import ContrastiveEvaluator
 from intermask.evaluation.evaluators.interclip import InterClip
 from intermask.evaluation.evaluators.interx import InterXEvaluator
+from intermask.evaluation.evaluators.network import MotionEmbedding
 from intermask.evaluation.evaluators.words import TaggedCaptions, WordVectors
 from intermask.models.transformer import PEOPLE
 from intermask.text.features import TextFeatures, checked_captions
@@ -85,7 +86,7 @@ class Evaluator(Protocol):
 class NetworkEvaluator(ABC):
     """An `Evaluator` around a network: batching by length, order, precision and device."""
 
-    network: nn.Module
+    network: MotionEmbedding
     """In evaluation mode, on `device`."""
     device: torch.device
     name: str
@@ -105,18 +106,14 @@ class NetworkEvaluator(ABC):
     def max_frames(self) -> int:
         """Frames of the longest motion it was trained on."""
 
-    @property
-    @abstractmethod
-    def embedding(self) -> int:
-        """Numbers that a caption or a motion becomes."""
-
     @abstractmethod
     def _captions(self, captions: Sequence[str]) -> Tensor:
         """Embeddings (m, q) of few captions, on the device."""
 
-    @abstractmethod
-    def _motions(self, features: Tensor, lengths: Tensor) -> Tensor:
-        """Embeddings (m, q) of few motions (m, 2, t, f), padded with zeros to the longest."""
+    @property
+    def embedding(self) -> int:
+        """Numbers that a caption or a motion becomes."""
+        return self.network.config.embedding
 
     @cached_property
     def fingerprint(self) -> str:
@@ -154,10 +151,10 @@ class NetworkEvaluator(ABC):
         for batch in _batches(len(motions), MOTIONS_AT_ONCE):
             chosen = order[batch]
             people_last = [motions[number].transpose(0, 1).float() for number in chosen]
-            padded = pad_sequence(people_last, batch_first=True).transpose(1, 2)
-            lengths = torch.tensor([len(motion) for motion in people_last])
+            padded = pad_sequence(people_last, batch_first=True).transpose(1, 2).to(self.device)
+            lengths = torch.tensor([len(motion) for motion in people_last], device=self.device)
             with _exact():
-                embedded = self._motions(padded.to(self.device), lengths.to(self.device))
+                embedded = self.network.embed_motions(padded, lengths)
             result[chosen] = embedded.to("cpu", torch.float32)
         return result
 
@@ -176,11 +173,6 @@ class InterClipEvaluator(NetworkEvaluator):
         """InterHuman's layout."""
         return "interhuman"
 
-    @property
-    def embedding(self) -> int:
-        """Numbers that a caption or a motion becomes."""
-        return self.network.config.embedding
-
     def _captions(self, captions: Sequence[str]) -> Tensor:
         if not self.network.reads_captions:
             raise UserError(
@@ -188,9 +180,6 @@ class InterClipEvaluator(NetworkEvaluator):
                 "folder with vocab.json and merges.txt (--text-source DIR)"
             )
         return self.network.embed_captions(captions)
-
-    def _motions(self, features: Tensor, lengths: Tensor) -> Tensor:
-        return self.network.embed_motions(features, lengths)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -217,11 +206,6 @@ class InterXPairEvaluator(NetworkEvaluator):
         """As many as every motion is padded to."""
         return self.network.config.frames
 
-    @property
-    def embedding(self) -> int:
-        """Numbers that a caption or a motion becomes."""
-        return self.network.config.embedding
-
     def _captions(self, captions: Sequence[str]) -> Tensor:
         if self.vectors is None:
             raise UserError(
@@ -232,9 +216,6 @@ class InterXPairEvaluator(NetworkEvaluator):
         return self.network.embed_words(
             words.vectors.to(self.device), words.classes.to(self.device), words.lengths
         )
-
-    def _motions(self, features: Tensor, lengths: Tensor) -> Tensor:
-        return self.network.embed_motions(features, lengths)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -248,19 +229,11 @@ class TrainedEvaluator(NetworkEvaluator):
 
     @property
     def dataset(self) -> DataSet:
-        """InterHuman's layout."""
-        return "interhuman"
-
-    @property
-    def embedding(self) -> int:
-        """Numbers that a caption or a motion becomes."""
-        return self.network.config.embedding
+        """That of its training data."""
+        return self.network.config.dataset
 
     def _captions(self, captions: Sequence[str]) -> Tensor:
         return self.network.embed_text(self.read(captions))
-
-    def _motions(self, features: Tensor, lengths: Tensor) -> Tensor:
-        return self.network.embed_motions(features, lengths)
 
 
 def _batches(count: int, size: int) -> Iterator[slice]:

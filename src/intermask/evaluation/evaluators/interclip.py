@@ -18,6 +18,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from intermask.evaluation.evaluators.lengths import checked_lengths, within
+from intermask.evaluation.evaluators.network import MotionEmbedding, check_features
 from intermask.evaluation.evaluators.sizes import check_sizes
 from intermask.models.dropout import Dropout
 from intermask.models.encoder_layer import EncoderLayer
@@ -61,12 +62,20 @@ class MotionEncoder(nn.Module):
 
     Positions, velocities and rotations of both people lie side by side, in metres and metres a
     frame; contacts are left out, since a tokenizer does not reconstruct them.
+
+    Args:
+        config: its sizes.
+        features: numbers of a person in a frame; InterHuman's.
+        seen: columns of them that it reads.
     """
 
-    def __init__(self, config: InterClipConfig) -> None:
+    def __init__(
+        self, config: InterClipConfig, features: int = FEATURES, seen: slice = DECODED
+    ) -> None:
         super().__init__()
+        self.features, self.seen = features, seen
         self.query = nn.Parameter(torch.randn(1, config.width))
-        self.enter = nn.Linear(PEOPLE * (DECODED.stop - DECODED.start), config.width)
+        self.enter = nn.Linear(PEOPLE * (seen.stop - seen.start), config.width)
         self.dropout = Dropout(config.dropout)
         self.layers = nn.ModuleList(
             EncoderLayer(config.width, config.heads, config.feedforward, config.dropout)
@@ -83,13 +92,9 @@ class MotionEncoder(nn.Module):
         Raises:
             ValueError: another shape, or lengths that the features do not have.
         """
-        if features.ndim != 4 or features.shape[1] != PEOPLE or features.shape[3] != FEATURES:
-            raise ValueError(
-                f"expected features of shape (b, {PEOPLE}, t, {FEATURES}); got "
-                f"{tuple(features.shape)}"
-            )
+        check_features(features, self.features)
         lengths = checked_lengths(lengths, features)
-        frames = self.enter(rearrange(features[..., DECODED], "b p t f -> b t (p f)"))
+        frames = self.enter(rearrange(features[..., self.seen], "b p t f -> b t (p f)"))
         stream = torch.cat((self.query.expand(len(frames), 1, -1), frames), 1)
         count, width = stream.shape[1:]
         stream = self.dropout(stream + sinusoids(count, width, stream.device))
@@ -145,13 +150,15 @@ class CaptionEncoder(nn.Module):
         return output
 
 
-class InterClip(nn.Module):
+class InterClip(MotionEmbedding):
     """Captions and motions of two people in one space.
 
     Attributes:
         config: its sizes.
         scale: (1,), the length of every embedding; learned, and taken as it is.
     """
+
+    config: InterClipConfig
 
     def __init__(self, config: InterClipConfig, tokenizer: ClipTokenizer | None = None) -> None:
         """Args:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from intermask.evaluation.evaluators.lengths import checked_lengths, within
+from intermask.evaluation.evaluators.network import MotionEmbedding, check_features
 from intermask.evaluation.evaluators.sizes import check_sizes
 from intermask.models.dropout import Dropout
 from intermask.models.transformer import PEOPLE
@@ -97,8 +98,10 @@ class SequenceEncoder(nn.Module):
         return output
 
 
-class InterXEvaluator(nn.Module):
+class InterXEvaluator(MotionEmbedding):
     """Captions, as words with their classes, and motions of two people in one space."""
+
+    config: InterXEvaluatorConfig
 
     def __init__(self, config: InterXEvaluatorConfig) -> None:
         super().__init__()
@@ -161,10 +164,7 @@ def side_by_side(features: Tensor) -> Tensor:
     Raises:
         ValueError: another shape.
     """
-    if features.ndim != 4 or features.shape[1] != PEOPLE or features.shape[3] != FEATURES:
-        raise ValueError(
-            f"expected features of shape (b, {PEOPLE}, t, {FEATURES}); got {tuple(features.shape)}"
-        )
+    check_features(features, FEATURES)
     seen = features.new_ones(ROWS, ROW_WIDTH)
     seen[TRANSLATION_ROW, PLACE.stop :] = 0
     return rearrange(to_joint_grid(features) * seen, "b p t j d -> b t (j p d)")

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,24 +17,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 
-from intermask.config import EvaluatorTraining, TextConfig
+from intermask.config import DataSet, EvaluatorTraining, TextConfig
 from intermask.data.augment import mirror_caption
 from intermask.data.batching import (
     InteractionSampler,
     SourceClips,
     Variant,
-    canonical_people,
     step_generator,
     with_captions,
 )
 from intermask.data.cache import Watch
 from intermask.errors import UserError
 from intermask.evaluation import metrics
-from intermask.evaluation.evaluators.contrastive import ContrastiveEvaluator, contrastive_losses
+from intermask.evaluation.data import LAYOUTS
+from intermask.evaluation.evaluators.contrastive import (
+    SEEN,
+    ContrastiveEvaluator,
+    contrastive_losses,
+)
 from intermask.evaluation.evaluators.evaluator import TrainedEvaluator
-from intermask.representation import fit_normaliser
 from intermask.text.features import FrozenTextEncoder
 from intermask.training.frozen_features import FrozenText, fit_sentences
+from intermask.training.representations import representation_of
 from intermask.training.shares import Share, fractions
 
 FRAME_MULTIPLE = 4
@@ -96,10 +99,10 @@ class EvaluatorStage:
         """`fresh`: the weights are to start here, and will not be loaded from elsewhere.
 
         Raises:
-            UserError: another layout than InterHuman's, single people, a text encoder of another
-                width, or too few held-out clips for a pool.
+            UserError: another layout than the configuration's, single people, a text encoder of
+                another width, or too few held-out clips for a pool.
         """
-        _check_layout([*train, *validation])
+        _check_layout(training.model.dataset, [*train, *validation])
         check_text_width(training.text, encoder)
         self.training, self.device = training, device
         self.best_metric = training.run.best_metric or self.best_metric
@@ -111,7 +114,7 @@ class EvaluatorStage:
                 [with_captions(each) for each in clips],
                 training.max_frames,
                 FRAME_MULTIPLE,
-                partial(canonical_people, floor=training.floor),
+                representation_of(training.model, training.floor).encode,
                 mirror,
                 training.run.seed,
             )
@@ -240,7 +243,8 @@ class EvaluatorStage:
     def _fit_statistics(self) -> None:
         """What the network must know of the data before it sees any."""
         clips = _every_clip(self.train, FITTED_CLIPS)
-        found = fit_normaliser([self.train.features(each).flatten(0, 1) for each in clips])
+        seen = SEEN[self.training.model.dataset]
+        found = seen.fit([seen.placed(self.train.features(each)).flatten(0, 1) for each in clips])
         self.model.normaliser.load_state_dict(found.state_dict())
         fit_sentences(self.model.caption, self.train.captions(), self.text, FITTED_CAPTIONS)
 
@@ -318,10 +322,10 @@ def _every_clip(sampler: InteractionSampler, most: int) -> list[Variant]:
     return every[:: -(-len(every) // most)]
 
 
-def _check_layout(sources: Sequence[SourceClips]) -> None:
+def _check_layout(dataset: DataSet, sources: Sequence[SourceClips]) -> None:
     for each in sources:
-        if each.dataset != "interhuman":
+        if each.dataset != dataset:
             raise UserError(
-                f"{each.source.root} has Inter-X's layout; evaluators are trained on InterHuman's. "
-                "For Inter-X import the released one (intermask import-evaluator)"
+                f"{each.source.root} has {LAYOUTS[each.dataset]}'s layout, but this evaluator "
+                f"reads {LAYOUTS[dataset]}'s; an evaluator is trained on folders of one layout"
             )
