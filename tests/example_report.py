@@ -47,13 +47,16 @@ def example_report(seed: int = 0) -> dict[str, Any]:
             for key, mean in zip(KEYS, means, strict=True)
             if mean is not None
         }
-        physics: dict[str, float | None] = {
-            key: value * (1 + 0.3 * number) for key, value in _PHYSICS.items()
+        physics = {
+            key: interval(
+                [draw.gauss(value * (1 + 0.3 * number), 0.01 * value) for _ in range(REPLICATIONS)]
+            )
+            for key, value in _PHYSICS.items()
         }
         rows.append({"name": name, "metrics": metrics, "physics": physics})
     return copy.deepcopy(
         {
-            "schema_version": 1,
+            "schema_version": 2,
             "kind": "intermask-evaluation",
             "intermask_version": "0.1.0",
             "protocol": {

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
+from fake_evaluator import FakeEvaluator
 from intermask import Motion
 from intermask.cli import app
+from intermask.evaluation.evaluators import folder as evaluators_folder
+from intermask.evaluation.real_motion import JointClips
 from intermask.motion import SMPLXMotion
 from people55 import write_body_model, write_interx
 from told_apart import write_kinds_interx
@@ -29,7 +34,7 @@ TINY_TRANSFORMER = (
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_interx(tmp_path_factory.mktemp("data") / "interx")
+    return write_interx(tmp_path_factory.mktemp("data") / "interx", validation=3)
 
 
 @pytest.fixture(scope="module")
@@ -111,3 +116,72 @@ def test_an_evaluator_of_your_own(run: Any, fails: Any, runs: Path, tmp_path: Pa
     assert names[0] == "ground truth" and "transformer" in names
     assert all("fid" in row["metrics"] for row in content["rows"][:3])
     assert {row["change"] for row in content["audit"]} >= {"exchanged people", "time reversal"}
+
+
+@pytest.fixture(scope="module")
+def without_body(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same data where nobody put the body model."""
+    copy = shutil.copytree(folder, tmp_path_factory.mktemp("copies") / "interx")
+    (copy / "SMPLX_NEUTRAL.npz").unlink()
+    return copy
+
+
+@pytest.fixture(scope="module")
+def motion(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A training clip as a motion file of a body: without hands."""
+    clips = JointClips.of(folder)
+    positions = clips.positions(clips.names("train")[1], "train")
+    frames = positions.shape[1]
+    still = torch.eye(3).expand(2, frames, 22, 3, 3)
+    made = Motion(positions, still[:, :, 1:], still[:, :, 0])
+    return made.save(tmp_path_factory.mktemp("motions") / "copy")
+
+
+def test_measure_beside_data_with_hands(
+    run: Any, fails: Any, folder: Path, without_body: Path, motion: Path, tmp_path: Path
+) -> None:
+    command = ("measure", motion, "--split", "val", "--json", "--data")
+    found = json.loads(run(*command, folder).stdout)
+    assert found["data"]["clips"] == 3 and found["data"]["metrics"]["jerk"] > 0
+    message = fails(*command, without_body)
+    assert f"put SMPLX_NEUTRAL.npz into {without_body}, or say where it is" in message
+    body = write_body_model(tmp_path / "models")
+    assert json.loads(run(*command, without_body, "--smplx", body).stdout) == found
+
+
+def test_nearest_of_data_with_hands(
+    run: Any, fails: Any, folder: Path, without_body: Path, motion: Path
+) -> None:
+    command = ("nearest", motion, "--held-out", "val", "--json", "--data")
+    (entry,) = json.loads(run(*command, folder).stdout)["motions"]
+    assert entry["clip"] == f"interx/{JointClips.of(folder).names('train')[1]}"
+    assert entry["distance_m"] < 1e-3 and entry["suspicious"]
+    assert "--smplx FILE" in fails(*command, without_body)
+
+
+def test_evaluate_with_hands(
+    run: Any,
+    runs: Path,
+    folder: Path,
+    without_body: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of the evaluator only its place in the command is tested here."""
+    judge = FakeEvaluator(dataset="interx")
+    monkeypatch.setattr(evaluators_folder, "load_evaluator", lambda *_, **__: judge)
+    base = (
+        "evaluate", runs / "transformer", "--evaluator", "fake", "--split", "val", "--quick",
+        "--batch-size", 4, "--device", "cpu",
+    )  # fmt: skip
+    result = run(*base, "--data", folder, "-o", tmp_path / "whole")
+    assert result.exit_code == 0, result.output
+    assert "Foot skate" in result.stdout and "nearest training clip" in result.stdout
+    bare = run(*base, "--data", without_body, "-o", tmp_path / "bare")
+    assert bare.exit_code == 0, bare.output
+    assert "Foot skate" not in bare.stdout
+    assert f"put SMPLX_NEUTRAL.npz into {without_body}" in bare.stderr
+    assert f"put SMPLX_NEUTRAL.npz into {without_body}" in bare.stdout
+    body = write_body_model(tmp_path / "models")
+    named = run(*base, "--data", without_body, "-o", tmp_path / "named", "--smplx", body)
+    assert named.stdout.replace("named", "whole") == result.stdout

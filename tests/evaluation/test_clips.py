@@ -14,6 +14,7 @@ from intermask.data.batching import canonical_people
 from intermask.data.layout import InterHumanFolder, write_clip
 from intermask.errors import UserError
 from intermask.evaluation.clips import exchange_people, read_clips
+from people55 import write_interx
 from tiny import CAPTIONS, write_tiny_dataset
 from walking import walking_pair
 
@@ -41,6 +42,26 @@ def test_long_clips_are_cut_at_their_beginning(dataset: Path) -> None:
         assert torch.allclose(
             short.features[..., : feet.start], long.features[:, :28, : feet.start]
         )
+
+
+def test_longer_clips_hold_all_of_their_parts(dataset: Path) -> None:
+    for clip in read_clips(dataset, "val", "per_person", max_frames=30):
+        loaded = InterHumanFolder(dataset).read(clip.name).loaded
+        assert clip.parts == loaded.shape[1] - 30 + 1
+        for start in (0, 7, clip.parts - 1):
+            part = clip.part(start)
+            expected = canonical_people(loaded[:, start : start + 29], "per_person")
+            assert torch.equal(part.features, expected)
+            assert part.frames == clip.frames and part.name == clip.name
+        assert torch.equal(clip.part(0).features, clip.features)
+    for clip in read_clips(dataset, "val", "per_person", max_frames=300):
+        assert clip.parts == 1 and clip.part(0) is clip
+
+
+def test_clips_of_inter_x_are_looked_at_from_their_beginning(tmp_path: Path) -> None:
+    root = write_interx(tmp_path / "interx", train=1, validation=1)
+    (clip,) = read_clips(root, "val", "per_person", max_frames=30)
+    assert clip.parts == 1 and clip.features.shape == (2, 28, 336)
 
 
 def test_what_cannot_be_used_is_left_out_and_named(

@@ -29,7 +29,7 @@ def changed(report: dict[str, Any], key: str, values: list[float]) -> dict[str, 
     """A report whose model scores otherwise in one metric."""
     other = copy.deepcopy(report)
     row = next(each for each in other["rows"] if each["name"] == MODEL)
-    row["metrics"][key] = interval(values)
+    row["metrics" if key in row["metrics"] else "physics"][key] = interval(values)
     return other
 
 
@@ -44,7 +44,7 @@ def report() -> dict[str, Any]:
 
 def values_of(report: dict[str, Any], key: str) -> list[float]:
     row = next(each for each in report["rows"] if each["name"] == MODEL)
-    return list(row["metrics"][key]["replications"])
+    return list((row["metrics"] | row["physics"])[key]["replications"])
 
 
 def test_a_report_does_not_differ_from_itself(report: dict[str, Any]) -> None:
@@ -146,6 +146,25 @@ def test_single_values_leave_the_noise_unknown(report: dict[str, Any]) -> None:
     result = by_key(compare(report, changed(report, "fid", [3.0])))["fid"]
     assert result.half_width is None and result.beyond_noise is None and result.better is None
     assert "the noise is not known" in result.says
+
+
+def test_physical_metrics_are_tested_too(report: dict[str, Any]) -> None:
+    shifted = changed(report, "skate", [value - 1.0 for value in values_of(report, "skate")])
+    result = compare(report, shifted, ("old", "new"))
+    assert [each.metric for each in result.metrics if each.beyond_noise] == ["skate"]
+    skate = by_key(result)["skate"]
+    assert skate.difference == pytest.approx(-1.0) and skate.better == "second"
+
+
+def test_physical_metrics_of_older_reports_are_single_values(report: dict[str, Any]) -> None:
+    older = copy.deepcopy(report) | {"schema_version": 1}
+    for row in older["rows"]:
+        row["physics"] = {key: found["mean"] for key, found in row["physics"].items()}
+    for pair in ((older, report), (report, older), (older, older)):
+        skate = by_key(compare(*pair))["skate"]
+        assert skate.difference == pytest.approx(0.0) and skate.beyond_noise is None
+    older["rows"][2]["physics"]["skate"] = None
+    assert "skate" not in by_key(compare(older, report))
 
 
 def test_any_row_can_be_compared(report: dict[str, Any]) -> None:

@@ -16,20 +16,24 @@ from golden_files import largest_error
 from intermask.data.layout import write_clip, write_split
 from intermask.errors import UserError
 from intermask.evaluation import metrics, replications
-from intermask.evaluation.clips import EvaluationClip
+from intermask.evaluation.clips import EvaluationClip, exchange_people
 from intermask.evaluation.data import Data
 from intermask.evaluation.evaluate import Evaluation
+from intermask.evaluation.measurement import measure
 from intermask.evaluation.protocol import Plan
+from intermask.evaluation.real_motion import JointClips
 from intermask.evaluation.replications import KnownParts, known_columns
 from intermask.evaluation.rivals import RivalFiles
 from intermask.evaluation.samples import read_sample
 from intermask.evaluation.store import Shard, Store, Unit
 from intermask.generation.generator import InteractionGenerator
 from intermask.generation.requests import GenerationOptions
+from intermask.generation.smplx_scenes import InterXScenes
 from intermask.motion import Motion
+from intermask.representation import decode_positions
 from people55 import write_interx
 from tiny_model import HashedWords, tiny_model
-from tiny_smplx import tiny_smplx_model
+from tiny_smplx import rest_body, tiny_smplx_model
 from walking import walking_pair
 
 PLAN = Plan(replications=3, prompts=3, samples=4)
@@ -95,11 +99,14 @@ def numbers(report: dict[str, Any]) -> list[float]:
     return [
         value
         for each in report["rows"]
-        for metric in each["metrics"].values()
+        for metric in (*each["metrics"].values(), *each["physics"].values())
         for value in metric["replications"]
-    ] + [
-        value for each in report["rows"] for value in each["physics"].values() if value is not None
     ]
+
+
+def physical(report: dict[str, Any], name: str, metric: str) -> float:
+    """Mean of a physical metric of a row."""
+    return float(row(report, name)["physics"][metric]["mean"])
 
 
 # --- What is in a report -------------------------------------------------------------------------
@@ -117,7 +124,7 @@ def test_a_report_has_all_rows_and_says_what_it_is(whole: tuple[Path, dict[str, 
     assert set(row(report, "shuffled captions")["metrics"]) == {
         "r_precision_1", "r_precision_2", "r_precision_3", "mm_dist",
     }  # fmt: skip
-    assert row(report, "tiny")["physics"]["jerk"] > row(report, "ground truth")["physics"]["jerk"]
+    assert physical(report, "tiny", "jerk") > physical(report, "ground truth", "jerk")
     assert report["protocol"]["official"] is False
     assert report["protocol"]["clips"] == 9
     reasons = report["protocol"]["why_not"]
@@ -128,6 +135,46 @@ def test_a_report_has_all_rows_and_says_what_it_is(whole: tuple[Path, dict[str, 
     assert json.loads((folder / "report.json").read_text()) == report
     assert "ground truth" in (folder / "report.md").read_text()
     assert "</html>" in (folder / "report.html").read_text()
+
+
+def test_physical_metrics_are_those_of_every_replication(
+    whole: tuple[Path, dict[str, Any]], generator: InteractionGenerator, data: Data
+) -> None:
+    folder, report = whole
+    for name in ("ground truth", "tokenizer reconstruction", "tiny"):
+        jerk = row(report, name)["physics"]["jerk"]
+        assert len(jerk["replications"]) == 3 and jerk["half_width"] > 0
+        assert jerk["mean"] == pytest.approx(sum(jerk["replications"]) / 3)
+    assert row(report, "shuffled captions")["physics"] == {}
+    evaluation = Evaluation(generator, FakeEvaluator(), data, PLAN, folder, BATCH)
+    for number in range(3):
+        samples = evaluation.measured.samples(Unit(number, "replications"))
+        made = evaluation.replicator.maker.make(samples, GenerationOptions(batch_size=8))
+        for name, motions in (
+            ("tiny", made),
+            ("ground truth", [data.clips[sample.clip].features for sample in samples]),
+        ):
+            skates = [measure(decode_positions(each)).skate for each in motions]
+            expected = pytest.approx(sum(skates) / len(skates), rel=1e-4)
+            assert row(report, name)["physics"]["skate"]["replications"][number] == expected
+
+
+def test_replications_without_physical_metrics_have_none(
+    whole: tuple[Path, dict[str, Any]],
+    generator: InteractionGenerator,
+    data: Data,
+    tmp_path: Path,
+) -> None:
+    """As those of folders that were made when only the first replication had them."""
+    folder = shutil.copytree(whole[0], tmp_path / "old")
+    evaluation = Evaluation(generator, FakeEvaluator(), data, PLAN, folder, BATCH)
+    name = Unit(1, "replications").name
+    found = evaluation.store.load(name)
+    del found["physics"]
+    evaluation.store.save(name, found)
+    values = row(evaluation.report(), "tiny")["physics"]["jerk"]["replications"]
+    all_values = row(whole[1], "tiny")["physics"]["jerk"]["replications"]
+    assert values == [all_values[0], all_values[2]]
 
 
 def test_only_the_official_protocol_is_called_so(
@@ -308,6 +355,97 @@ def test_progress_ends_where_it_should(
     assert len(told) > 20  # rounds count, not only batches
 
 
+# --- Longer clips --------------------------------------------------------------------------------
+
+LIMITED = FakeEvaluator(max_frames=36)
+"""Reads less than some clips have: of those every replication takes another part."""
+
+
+@pytest.fixture(scope="module")
+def longer(root: Path, generator: InteractionGenerator) -> Data:
+    data = Data.read([root], PLAN, generator.model, LIMITED)
+    parts = {clip.parts for clip in data.clips}
+    assert parts == {1, 37 - 36 + 1, 41 - 36 + 1}
+    return data
+
+
+@pytest.fixture(scope="module")
+def of_longer(
+    tmp_path_factory: pytest.TempPathFactory, generator: InteractionGenerator, longer: Data
+) -> tuple[Evaluation, dict[str, Any]]:
+    folder = tmp_path_factory.mktemp("reports") / "longer"
+    evaluation = Evaluation(generator, LIMITED, longer, PLAN, folder, BATCH)
+    evaluation.run()
+    return evaluation, evaluation.report()
+
+
+def test_real_rows_are_of_the_parts_that_a_replication_drew(
+    of_longer: tuple[Evaluation, dict[str, Any]],
+) -> None:
+    evaluation, _ = of_longer
+    coder = evaluation.generator.coder
+    seen = [evaluation.measured.seen(number) for number in range(3)]
+    assert any(
+        not torch.equal(first.features, other.features)
+        for first, other in zip(seen[0], seen[1], strict=True)
+    )
+    for number in range(3):
+        found = evaluation.references.of(number)
+        real = [clip.features for clip in seen[number]]
+        made = coder.decode(coder.encode(real, 8), 8)
+        assert largest_error(found.truth, LIMITED.embed_motions(real)) < 1e-6
+        assert largest_error(found.reconstruction, LIMITED.embed_motions(made)) < 1e-5
+        exchanged = [exchange_people(each) for each in real]
+        assert largest_error(found.exchanged, LIMITED.embed_motions(exchanged)) < 1e-6
+        assert evaluation.bodies is not None
+        rows = evaluation.bodies.rows(real)
+        assert torch.equal(found.physics["truth"].isnan(), rows.isnan())
+        assert largest_error(found.physics["truth"].nan_to_num(), rows.nan_to_num()) < 1e-6
+
+
+def test_a_model_sees_the_parts_that_real_motion_has(
+    generator: InteractionGenerator, longer: Data, tmp_path: Path
+) -> None:
+    """Reactions start from them; a "model" that copies them moves as ground truth does."""
+    plan = replace(PLAN, task="reaction", prompts=0)
+    evaluation = Evaluation(generator, LIMITED, longer, plan, tmp_path / "report", BATCH)
+    for number in range(2):
+        samples = evaluation.measured.samples(Unit(number, "replications"))
+        seen = evaluation.measured.seen(number)
+        parts = [seen[sample.clip].features for sample in samples]
+        made = evaluation.replicator.maker.make(samples, GenerationOptions(batch_size=8))
+        kept = generator.coder.decode(generator.coder.encode(parts, 8), 8)
+        for one, other in zip(made, kept, strict=True):
+            assert largest_error(one[0], other[0]) < 1e-5
+    evaluation.replicator.maker.make = lambda batch, options: [  # type: ignore[method-assign]
+        longer.clips[sample.clip].part(sample.start).features for sample in batch
+    ]
+    evaluation.run()
+    report = evaluation.report()
+    assert row(report, "tiny")["physics"] == row(report, "ground truth")["physics"]
+    for sample in report["samples"]["worst"]:
+        pair = read_sample(evaluation.folder / sample["file"])
+        assert pair.real is not None and torch.equal(pair.generated, pair.real)
+
+
+def test_longer_clips_are_the_same_in_shards_and_after_more_replications(
+    of_longer: tuple[Evaluation, dict[str, Any]],
+    generator: InteractionGenerator,
+    longer: Data,
+    tmp_path: Path,
+) -> None:
+    def evaluation(plan: Plan) -> Evaluation:
+        return Evaluation(generator, LIMITED, longer, plan, tmp_path / "report", BATCH)
+
+    fewer = evaluation(replace(PLAN, replications=2))
+    fewer.run(Shard(2, 2))
+    fewer.run(Shard(1, 2))
+    fewer.report()
+    whole = evaluation(PLAN)
+    whole.run()
+    assert numbers(whole.report()) == numbers(of_longer[1])
+
+
 # --- What cannot go together ---------------------------------------------------------------------
 
 
@@ -364,31 +502,97 @@ def test_models_data_and_evaluators_must_be_of_one_kind(
         Data.read([root, root], PLAN, generator.model, FakeEvaluator())
 
 
-def test_models_of_inter_x_are_measured_by_their_evaluator(tmp_path: Path) -> None:
-    """What needs joints in metres is left out: it would need the body model."""
-    root = write_interx(tmp_path / "interx", train=2, validation=5)
-    model = tiny_smplx_model()
-    judge = FakeEvaluator(dataset="interx")
-    plan = replace(PLAN, replications=2, split="val")
-    data = Data.read([root], plan, model, judge)
+# --- Inter-X -------------------------------------------------------------------------------------
+
+OF_INTERX = FakeEvaluator(dataset="interx")
+FIRST_LOOK = replace(PLAN, replications=2, split="val")
+
+
+@pytest.fixture(scope="module")
+def interx(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_interx(tmp_path_factory.mktemp("data") / "interx", train=2, validation=5)
+
+
+@pytest.fixture(scope="module")
+def with_hands() -> InteractionGenerator:
+    return InteractionGenerator(tiny_smplx_model(), HashedWords(), body=rest_body())
+
+
+@pytest.fixture(scope="module")
+def interx_data(interx: Path, with_hands: InteractionGenerator) -> Data:
+    data = Data.read([interx], FIRST_LOOK, with_hands.model, OF_INTERX)
     assert data.clips[0].features.shape[-1] == 336
-    report = evaluate(
-        tmp_path / "report", InteractionGenerator(model, HashedWords()), data, plan, judge=judge
-    )
+    return data
+
+
+def test_without_the_body_model_nothing_of_inter_x_is_in_metres(
+    interx_data: Data, with_hands: InteractionGenerator, tmp_path: Path
+) -> None:
+    bodiless = InteractionGenerator(with_hands.model, HashedWords())
+    folder = tmp_path / "report"
+    report = evaluate(folder, bodiless, interx_data, FIRST_LOOK, judge=OF_INTERX)
     assert "multimodality" in row(report, "tiny-smplx")["metrics"]
     assert row(report, "ground truth")["metrics"]["fid"]["mean"] == pytest.approx(0, abs=1e-6)
     assert row(report, "tiny-smplx")["physics"] == {}
     assert report["memorisation"] is report["tokenizer"] is None
     assert report["samples"] == {"worst": [], "best": []}
-    rival = RivalFiles("rival", tmp_path)
-    with pytest.raises(UserError, match="cannot be scored for Inter-X"):
-        evaluate(
-            tmp_path / "report",
-            InteractionGenerator(model, HashedWords()),
-            data,
+    note = report["protocol"]["notes"][0]
+    assert f"put SMPLX_NEUTRAL.npz into {interx_data.folders[0]}" in note
+    assert "SMPLX_NEUTRAL.npz" in (folder / "report.md").read_text().replace("\\", "")
+    with pytest.raises(UserError, match=r"body_model: null there, .*… now"):
+        Evaluation(with_hands, OF_INTERX, interx_data, FIRST_LOOK, folder)
+
+
+def test_with_the_body_model_inter_x_has_all_of_a_report(
+    interx: Path, interx_data: Data, with_hands: InteractionGenerator, tmp_path: Path
+) -> None:
+    folder = tmp_path / "report"
+    report = evaluate(folder, with_hands, interx_data, FIRST_LOOK, judge=OF_INTERX)
+    assert not any("SMPLX_NEUTRAL.npz" in note for note in report["protocol"]["notes"])
+    for name in ("ground truth", "tokenizer reconstruction", "tiny-smplx"):
+        assert len(row(report, name)["physics"]["skate"]["replications"]) == 2
+    assert physical(report, "ground truth", "bone_drift") < 1e-5
+    assert report["tokenizer"]["mpjpe_mm"] > 0
+    assert report["memorisation"]["clips"] == 4
+    assert all("interx/G001T" in each for each in report["memorisation"]["nearest"])
+    (sample, *_) = report["samples"]["best"]
+    pair = read_sample(folder / sample["file"])
+    expected = JointClips.of(interx).positions(sample["name"], "val")[:, : pair.frames]
+    assert pair.real is not None and pair.real.shape == (2, pair.frames, 22, 3)
+    assert largest_error(pair.real, expected) < 5e-3  # float16
+
+
+def test_rivals_of_inter_x_are_motions_with_hands(
+    interx: Path, interx_data: Data, with_hands: InteractionGenerator, tmp_path: Path
+) -> None:
+    """A rival that copies the clips scores as they do, with the body model and without it."""
+    scenes = InterXScenes(rest_body(), smoothing=0.0)
+    copies = RivalFiles("copy", tmp_path / "copy")
+    for clip in interx_data.clips:
+        motion = replace(scenes.finished(clip.features), caption=clip.captions[1])
+        motion.save(copies.path(clip))
+        features, caption = copies.motion(clip, OF_INTERX, "per_person")
+        assert caption == 1
+        assert largest_error(features[:, :-1], clip.features[:, :-1]) < 1e-5
+    plan = replace(FIRST_LOOK, prompts=0)
+    for body in (rest_body(), None):
+        generator = InteractionGenerator(with_hands.model, HashedWords(), body=body)
+        report = evaluate(
+            tmp_path / f"report {body is None}",
+            generator,
+            interx_data,
             plan,
-            judge=judge,
-            rivals=[rival],
+            judge=OF_INTERX,
+            rivals=[copies],
+        )
+        assert row(report, "copy")["metrics"]["fid"]["mean"] < 1e-4
+        if body is not None:
+            truth = physical(report, "ground truth", "jerk")
+            assert physical(report, "copy", "jerk") == pytest.approx(truth, rel=0.05)
+    walking_pair(52).save(copies.path(interx_data.clips[0]))
+    with pytest.raises(UserError, match=r"has 22 joints; Inter-X's evaluator reads the 55"):
+        evaluate(
+            tmp_path / "other", with_hands, interx_data, plan, judge=OF_INTERX, rivals=[copies]
         )
 
 
@@ -413,7 +617,7 @@ def test_tasks_start_from_real_tokens(
     samples = evaluation.measured.samples(Unit(0, "replications"))[:3]
     made = evaluation.replicator.maker.make(samples, BATCH)
     (tokens,) = generator.coder.encode([data.clips[samples[0].clip].features])
-    parts = KnownParts(task, data.clips, generator).of([samples[0].clip], 1)
+    parts = KnownParts(task, data.clips, generator).of(samples[:1], 1)
     assert parts is not None
     assert torch.equal(parts[0].tokens, tokens)
     if task == "reaction":
@@ -433,8 +637,9 @@ def test_rivals_stand_beside_the_model(
     plan = replace(PLAN, replications=2, prompts=0)
     rivals = [RivalFiles.parse(f"copy={tmp_path / 'copy'}")]
     report = evaluate(tmp_path / "report", generator, data, plan, rivals=rivals)
-    rival, truth = row(report, "copy"), row(report, "ground truth")
-    assert rival["physics"]["jerk"] == pytest.approx(truth["physics"]["jerk"], rel=0.05)
+    rival = row(report, "copy")
+    truth = physical(report, "ground truth", "jerk")
+    assert physical(report, "copy", "jerk") == pytest.approx(truth, rel=0.05)
     assert rival["metrics"]["fid"]["mean"] < 0.5 * row(report, "tiny")["metrics"]["fid"]["mean"]
     assert report["protocol"]["notes"] == ["copy is scored without walk_8"]
     again = evaluate(tmp_path / "report", generator, data, plan)  # rivals are not settings
@@ -453,6 +658,9 @@ def test_unusable_rivals_are_named(
         RivalFiles.parse("rival=nowhere")
     few = RivalFiles.parse(f"few={tmp_path / 'few'}")
     plan = replace(PLAN, replications=1, prompts=0)
+    with pytest.raises(UserError, match="model is called tiny, too"):
+        same = RivalFiles("tiny", tmp_path / "few")
+        evaluate(tmp_path / "same", generator, data, plan, rivals=[same])
     with pytest.raises(UserError, match=r"motions of 0 of 9 clips.*walk_0, walk_1"):
         evaluate(tmp_path / "report", generator, data, plan, rivals=[few])
     for clip in data.clips:
@@ -468,7 +676,7 @@ def test_a_rival_is_scored_by_the_caption_it_was_made_from(data: Data, tmp_path:
     for caption, expected in ((clip.captions[1], 1), ("something else", -1)):
         motion = walking_pair(clip.frames, seed=4)
         replace(motion, caption=caption).save(tmp_path / clip.name)
-        features, found = files.motion(clip, "per_person")
+        features, found = files.motion(clip, FakeEvaluator(), "per_person")
         assert found == expected
         assert features.shape == clip.features.shape
         assert largest_error(features[:, :-1], clip.features[:, :-1]) < 1e-3

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
+from torch import Tensor
 
 from intermask.errors import UserError
-from intermask.evaluation.clips import EvaluationClip
+from intermask.evaluation.clips import EvaluationClip, Recording
 from intermask.evaluation.protocol import (
     QUICK,
     Plan,
     draw_prompts,
     draw_replication,
     other_captions,
+    part_start,
     seed_of,
 )
 
@@ -46,6 +50,21 @@ def test_draws_repeat_and_differ_by_seed_and_replication() -> None:
     for other in (draw_replication(MANY, 16, 0, 4), draw_replication(MANY, 16, 1, 3)):
         assert not torch.equal(same[0].clips, other.clips)
         assert not torch.equal(same[0].captions, other.captions)
+
+
+def test_every_replication_takes_another_part_of_a_longer_clip() -> None:
+    def encode(loaded: Tensor, *, mirror: bool = False, swap: bool = False) -> Tensor:
+        return loaded[:, :-1]
+
+    recording = Recording(torch.zeros(2, 50, 262), 41, encode)
+    clip = EvaluationClip("long", ("text",), recording.features(0), recording)
+    assert clip.parts == 10
+    starts = [part_start(clip, 0, replication) for replication in range(200)]
+    assert starts == [part_start(clip, 0, replication) for replication in range(200)]
+    assert set(starts) == set(range(10))
+    assert starts != [part_start(clip, 1, replication) for replication in range(200)]
+    assert starts != [part_start(replace(clip, name="other"), 0, n) for n in range(200)]
+    assert part_start(MANY[0], 0, 3) == 0
 
 
 def test_what_is_drawn_of_a_clip_does_not_depend_on_the_other_clips() -> None:

@@ -98,6 +98,9 @@ def test_every_row_number_and_fact_is_on_the_page(report: dict[str, Any], parsed
         for term in METRICS:
             if term.key in row["metrics"]:
                 assert f"{row['metrics'][term.key]['mean']:.3f} ±" in text
+        for term in PHYSICS:
+            if term.key in row["physics"]:
+                assert f"{term.shown(row['physics'][term.key]['mean'])} ±" in text
     for term in PHYSICS:
         assert term.label in text
     for each in report["audit"]:
@@ -150,6 +153,19 @@ def test_a_report_of_few_parts_is_a_page(tmp_path: Path) -> None:
     assert write_markdown(few).startswith("# Evaluation of ground truth")
 
 
+def test_older_reports_have_a_page_too(report: dict[str, Any], tmp_path: Path) -> None:
+    """Their physical metrics are numbers of one replication."""
+    rows = [
+        row | {"physics": {key: found["mean"] for key, found in row["physics"].items()}}
+        for row in report["rows"]
+    ]
+    older = report | {"rows": rows, "schema_version": 1}
+    jerk = next(term for term in PHYSICS if term.key == "jerk")
+    shown = jerk.shown(rows[0]["physics"]["jerk"])
+    assert f"<td>{shown}</td>" in write_page(older, tmp_path).read_text("utf-8")
+    assert f"| {shown} |" in write_markdown(older)
+
+
 def test_script_is_javascript() -> None:
     node = shutil.which("node")
     if node is None:
@@ -194,6 +210,12 @@ def test_intervals_are_drawn_to_scale() -> None:
 def test_bars_begin_at_zero() -> None:
     together = next(term for term in PHYSICS if term.key == "person_correlation")
     panel = bar_panel(together, [Line("a", -0.5), Line("b", 0.5), Line("c", 0.0)])
+    whiskers = bar_panel(together, [Line("a", 0.3, 0.2, (0.1, 0.5))])
+    first, last = map(
+        float, re.findall(r'class="interval" x1="([\d.]+)" x2="([\d.]+)"', whiskers)[0]
+    )
+    (bar,) = re.findall(r'x="([\d.]+)" y="\d+" width="([\d.]+)"', whiskers)
+    assert sum(map(float, bar)) == pytest.approx((first + last) / 2, abs=0.3)
     bars = [
         tuple(map(float, bar))
         for bar in re.findall(r'x="([\d.]+)" y="\d+" width="([\d.]+)"', panel)

@@ -12,6 +12,7 @@ import typer
 from intermask.cli.console import progress_bar, working
 from intermask.cli.evaluation_view import EvaluationView, print_report
 from intermask.cli.options import (
+    DataSmplxOption,
     DeviceOption,
     GuidanceOption,
     SamplingChanges,
@@ -107,6 +108,7 @@ def evaluate(
     device: DeviceOption = "auto",
     batch_size: TogetherOption = None,
     text_source: TextSourceOption = None,
+    smplx: DataSmplxOption = None,
 ) -> None:
     """Measure a model on clips that it has not seen.
 
@@ -144,13 +146,17 @@ def evaluate(
     part = Shard.parse(shard)
     plan = _plan(quick, task, split, seed, replications, clips, multimodality)
     rivals = _rivals(rival or [])
-    generator, judge, found = load_measured(model, evaluator, data, plan, device, text_source)
+    generator, judge, found = load_measured(
+        model, evaluator, data, plan, device, text_source, smplx
+    )
     changes = SamplingChanges(guidance, temperature, steps)
     options = measured_options(generator, found.clips, changes, batch_size)
     evaluation = _evaluation(generator, judge, found, plan, output, options, rivals)
     if audit:
         _check_audit(len(evaluation.measured.clips))
     _tell_departures(evaluation)
+    for sentence in evaluation.left_out():
+        typer.echo(sentence, err=True)
     with EvaluationView(plan.replications) as view:
         evaluation.run(part, view.on_progress, view.on_unit)
         missing = evaluation.missing()
@@ -205,14 +211,19 @@ def load_measured(
     plan: Plan,
     device: str,
     text_source: Path | None,
+    smplx: Path | None = None,
 ) -> tuple[InteractionGenerator, Evaluator, Data]:
-    """The model, what judges it, and the clips; progress is shown."""
+    """The model, what judges it, and the clips; progress is shown.
+
+    SMPL-X's file, which models of Inter-X need for metres, is looked for with the data and with
+    the model unless it is named.
+    """
     with working("loading the model and the evaluator"):
-        from intermask.evaluation.data import Data
+        from intermask.evaluation.data import Data, body_model
         from intermask.evaluation.evaluators.folder import load_evaluator
         from intermask.generation.generator import load_generator
 
-        generator = load_generator(model, device, text_source)
+        generator = load_generator(model, device, text_source, smplx or body_model(data))
         judge = load_evaluator(evaluator, device, text_source=text_source, data=data)
     with progress_bar("reading clips") as update:
         found = Data.read(data, plan, generator.model, judge, update)

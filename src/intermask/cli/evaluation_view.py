@@ -141,14 +141,15 @@ def _physics_table(report: Mapping[str, Any], terms: list[Term]) -> Any:
     from rich import box
     from rich.table import Table
 
+    from intermask.evaluation.report_tables import interval_of, interval_text, physical_rows
     from intermask.evaluation.terms import mark
 
-    rows = [row for row in report["rows"] if row["physics"]]
+    rows = physical_rows(report)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
     table.add_column("")
     for row in rows:
         table.add_column(row["name"], justify="right", overflow="fold")
     for term in terms:
-        cells = [term.shown(row["physics"].get(term.key)) for row in rows]
+        cells = [interval_text(interval_of(row, term), term) for row in rows]
         table.add_row(f"{term.label} {mark(term)}", *cells)
     return table

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from intermask.cli.console import Update, print_columns, progress_bar
+from intermask.cli.options import DataSmplxOption
 from intermask.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ def measure(
         typer.Option("--data", metavar="DIR", help="A dataset: its clips show what is usual."),
     ] = None,
     split: Annotated[str, typer.Option("--split", help="Which clips of --data.")] = "test",
+    smplx: DataSmplxOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON with all digits.")] = False,
 ) -> None:
     """Measure how two people move: sliding feet, overlap, jerks, contact.
@@ -58,7 +60,7 @@ def measure(
 
         paths = motion_files(motions)
         loaded = [Motion.load(path) for path in paths]
-        real = None if data is None else _real_motion(data, split, update)
+        real = None if data is None else _real_motion(data, split, smplx, update)
         results = _measure_all(paths, loaded, real, update)
     if as_json:
         typer.echo(json.dumps(_as_json(paths, loaded, results, real), indent=2))
@@ -83,11 +85,10 @@ def motion_files(given: list[Path]) -> list[Path]:
     return files
 
 
-def _real_motion(folder: Path, split: str, update: Update) -> RealMotion:
-    from intermask.data.layout import InterHumanFolder
-    from intermask.evaluation.real_motion import measure_real_motion
+def _real_motion(folder: Path, split: str, smplx: Path | None, update: Update) -> RealMotion:
+    from intermask.evaluation.real_motion import JointClips, measure_real_motion
 
-    return measure_real_motion(InterHumanFolder(folder), split, update)
+    return measure_real_motion(JointClips.of(folder, smplx), split, update)
 
 
 def _measure_all(

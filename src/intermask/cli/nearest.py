@@ -11,13 +11,14 @@ import typer
 
 from intermask.cli.console import print_columns, progress_bar
 from intermask.cli.measure import motion_files
+from intermask.cli.options import DataSmplxOption
 from intermask.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from intermask.data.layout import InterHumanFolder
     from intermask.evaluation.memorisation import Memorisation
+    from intermask.evaluation.real_motion import JointClips
     from intermask.motion import Motion
 
 HELD_OUT_CLIPS = 100
@@ -36,6 +37,7 @@ def nearest(
     held_out: Annotated[
         str, typer.Option("--held-out", help="The split that the model was not trained on.")
     ] = "test",
+    smplx: DataSmplxOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON with all digits.")] = False,
 ) -> None:
     """Find the training clip most like each motion: does the model recite?
@@ -48,18 +50,18 @@ def nearest(
     Where datasets differ much, ask one at a time: each has its own distances.
     """
     with progress_bar("comparing with training clips") as update:
-        from intermask.data.layout import InterHumanFolder
         from intermask.evaluation.memorisation import find_memorised
+        from intermask.evaluation.real_motion import JointClips
         from intermask.motion import Motion
 
         paths = motion_files(motions)
         loaded = [_comparable(path, Motion.load(path)) for path in paths]
-        folders = [InterHumanFolder(folder) for folder in data]
-        total = sum(len(folder.names("train")) for folder in folders)
+        clips = [JointClips.of(folder, smplx) for folder in data]
+        total = sum(len(each.names("train")) for each in clips)
         result = find_memorised(
             loaded,
-            _held_out_clips(folders, held_out),
-            _training_clips(folders),
+            _held_out_clips(clips, held_out),
+            _training_clips(clips),
             lambda done: update(done, total),
         )
     if as_json:
@@ -80,24 +82,18 @@ def _comparable(path: Path, motion: Motion) -> Tensor:
     return motion.positions
 
 
-def _training_clips(folders: list[InterHumanFolder]) -> Iterator[tuple[str, Tensor]]:
-    from intermask.evaluation.real_motion import positions_on_floor
-
-    for folder in folders:
-        for name in folder.names("train"):
-            yield f"{folder.root.name}/{name}", positions_on_floor(folder.read(name))
+def _training_clips(data: list[JointClips]) -> Iterator[tuple[str, Tensor]]:
+    for each in data:
+        for name in each.names("train"):
+            yield f"{each.name}/{name}", each.positions(name, "train")
 
 
-def _held_out_clips(folders: list[InterHumanFolder], split: str) -> list[Tensor]:
+def _held_out_clips(data: list[JointClips], split: str) -> list[Tensor]:
     from intermask.evaluation.memorisation import WINDOW_FRAMES
-    from intermask.evaluation.real_motion import positions_on_floor
 
-    for folder in folders:
-        if folder.people != 2:
-            raise UserError(f"{folder.root} holds single people; leave it out")
-    names = [(folder, name) for folder in folders for name in folder.names(split)]
+    names = [(each, name) for each in data for name in each.names(split)]
     step = max(1, -(-len(names) // HELD_OUT_CLIPS))
-    clips = [positions_on_floor(folder.read(name)) for folder, name in names[::step]]
+    clips = [each.positions(name, split) for each, name in names[::step]]
     usable = [clip for clip in clips if clip.shape[1] >= WINDOW_FRAMES]
     if not usable:
         raise UserError(

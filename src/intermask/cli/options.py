@@ -41,6 +41,14 @@ SmplxOption = Annotated[
         help="SMPLX_NEUTRAL.npz, for models of Inter-X. Default: in the model's folder.",
     ),
 ]
+DataSmplxOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--smplx",
+        metavar="FILE",
+        help="SMPLX_NEUTRAL.npz, for data of Inter-X. Default: in the folder of --data.",
+    ),
+]
 SeedOption = Annotated[int, typer.Option("--seed", help="The same seed gives the same motion.")]
 GuidanceOption = Annotated[
     float | None,

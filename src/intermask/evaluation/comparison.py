@@ -19,12 +19,19 @@ from pathlib import Path
 from typing import Any, Literal
 
 from intermask.errors import UserError
-from intermask.evaluation.report_tables import Report, evaluated_row, row_named, value_of
+from intermask.evaluation.report_tables import (
+    Report,
+    evaluated_row,
+    interval_of,
+    row_named,
+    value_of,
+)
 from intermask.evaluation.terms import GROUND_TRUTH, METRICS, PHYSICS, Term, direction
 
 REPORT = "report.json"
 KIND = "intermask-evaluation"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""1: physical metrics as single numbers, of one replication."""
 LEVEL = 0.05
 """Share of comparisons of equal models in which any metric may be said to differ."""
 
@@ -149,9 +156,9 @@ def compare(
         named = (f"A ({named[0]})", f"B ({named[1]})")
     truths = [row_named(report, GROUND_TRUTH) for report in (first, second)]
     pairs = [
-        (term, rows[0]["metrics"][term.key], rows[1]["metrics"][term.key])
-        for term in METRICS
-        if all(term.key in each["metrics"] for each in rows)
+        (term, one, other)
+        for term in (*METRICS, *PHYSICS)
+        if (one := interval_of(rows[0], term)) and (other := interval_of(rows[1], term))
     ]
     tests = [_test(one, other) for _, one, other in pairs]
     corrected = iter(holm([test.p for test in tests if test is not None]))
@@ -165,11 +172,6 @@ def compare(
             named,
         )
         for (term, one, other), test in zip(pairs, tests, strict=True)
-    ]
-    differences += [
-        _difference(term, values, None, None, _truth(truths, term), named)
-        for term in PHYSICS
-        if (values := _values(rows, term)) is not None
     ]
     return Comparison(named, tuple(what_differs(first, second)), tuple(differences))
 
@@ -233,11 +235,6 @@ def _row(report: Report, name: str | None) -> Mapping[str, Any]:
 def _test(first: Mapping[str, Any], second: Mapping[str, Any]) -> Welch | None:
     values = [each.get("replications") or () for each in (first, second)]
     return welch(*values) if min(map(len, values)) >= 2 else None
-
-
-def _values(rows: Sequence[Mapping[str, Any]], term: Term) -> tuple[float, float] | None:
-    values = [value_of(row, term) for row in rows]
-    return None if values[0] is None or values[1] is None else (values[0], values[1])
 
 
 def _truth(rows: Sequence[Mapping[str, Any] | None], term: Term) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from intermask.bundle import Model
@@ -16,6 +16,7 @@ from intermask.errors import UserError
 from intermask.evaluation.clips import EvaluationClip, read_clips
 from intermask.evaluation.evaluators.evaluator import Evaluator
 from intermask.evaluation.protocol import Plan
+from intermask.smplx import find_body_model
 
 LAYOUTS = {"interhuman": "InterHuman", "interx": "Inter-X"}
 """Names of the datasets."""
@@ -58,13 +59,16 @@ class Data:
                 )
             found = read_clips(folder, plan.split, model.config.floor, longest, progress)
             before = f"{folder.resolve().name}/" if len(folders) > 1 else ""
-            clips += [
-                EvaluationClip(before + each.name, each.captions, each.features) for each in found
-            ]
+            clips += [replace(each, name=before + each.name) for each in found]
         names = [clip.name for clip in clips]
         if len(set(names)) < len(names):
             raise UserError("two of the datasets have one name; rename a folder")
         return Data(tuple(folders), tuple(clips))
+
+
+def body_model(folders: Sequence[Path]) -> Path | None:
+    """SMPL-X's file in one of several datasets of Inter-X, if there is one."""
+    return find_body_model(folder for folder in folders if is_interx(folder))
 
 
 def model_fingerprint(model: Model) -> str:
@@ -76,9 +80,11 @@ def model_fingerprint(model: Model) -> str:
 
 
 def data_fingerprint(clips: Sequence[EvaluationClip]) -> str:
-    """Hash of clips: names, captions and features."""
+    """Hash of clips: names, captions and features; of longer ones also what is not looked at."""
     digest = hashlib.sha256()
     for clip in clips:
         digest.update(json.dumps([clip.name, clip.captions]).encode())
         digest.update(clip.features.contiguous().numpy().data)
+        if clip.recording is not None:
+            digest.update(clip.recording.loaded.contiguous().numpy().data)
     return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import platform
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,8 @@ from intermask import __version__
 from intermask.errors import UserError
 from intermask.evaluation import metrics
 from intermask.evaluation.audit import audit as run_audit
+from intermask.evaluation.clips import encoder_of
+from intermask.evaluation.comparison import KIND, SCHEMA_VERSION
 from intermask.evaluation.data import LAYOUTS, Data, data_fingerprint, model_fingerprint
 from intermask.evaluation.evaluators.evaluator import Evaluator, TrainedEvaluator
 from intermask.evaluation.nearest_training import (
@@ -23,9 +26,9 @@ from intermask.evaluation.nearest_training import (
     comparable,
     nearest_training,
 )
-from intermask.evaluation.physical_rows import real_jerk
+from intermask.evaluation.physical_rows import Bodies, joints_of
 from intermask.evaluation.protocol import Plan, generator_of
-from intermask.evaluation.references import references
+from intermask.evaluation.references import ReferenceRows
 from intermask.evaluation.replications import Maker, Measured, Progress, Replicator, sample_name
 from intermask.evaluation.report_markdown import write_markdown
 from intermask.evaluation.report_page import write_page
@@ -38,10 +41,10 @@ from intermask.evaluation.tokenizer_quality import tokenizer_quality
 from intermask.files import atomic_path, write_json
 from intermask.generation.generator import InteractionGenerator
 from intermask.generation.requests import DEFAULT_OPTIONS, GenerationOptions
-from intermask.skeleton import SMPL22
+from intermask.skeleton import SMPL22, SMPLX55
+from intermask.smplx import BODY_MODEL, RestBody
 from intermask.training.representations import representation_of
 
-SCHEMA_VERSION = 1
 OFFICIAL = {"interhuman": metrics.INTERHUMAN, "interx": metrics.INTERX}
 SHOWN_SAMPLES = 6
 """Worst motions, and best, that a report shows."""
@@ -79,14 +82,28 @@ class Evaluation:
         pool = min(evaluator.protocol.pool, len(clips))
         self.measured = Measured(clips, plan, pool)
         for files in rivals:
-            check_rival(files, clips, pool, generator.model.config.dataset)
+            if files.name == self.name:
+                raise UserError(
+                    f"the model is called {self.name}, too; give the rival another name"
+                )
+            check_rival(files, clips, pool)
         self.settings = self._settings()
         self.store = Store(folder, self.settings)
-        smpl = generator.model.config.dataset == "interhuman"
-        self.jerk = real_jerk([clip.features for clip in clips]) if smpl else None
+        joints = joints_of(generator.model, self._body)
+        real = [clip.features for clip in clips]
+        self.bodies = None if joints is None else Bodies.of(joints, real)
         self.replicator = Replicator(
-            Maker(generator, self.measured), evaluator, self.store, options, self.jerk
+            Maker(generator, self.measured), evaluator, self.store, options, self.bodies
         )
+        self.references = ReferenceRows(
+            self.measured, generator.coder, evaluator, self.store, self.bodies
+        )
+
+    @property
+    def _body(self) -> RestBody | None:
+        """Rest joints of SMPL-X, for Inter-X alone; None: they are not at hand."""
+        interx = self.generator.model.config.dataset == "interx"
+        return self.generator.body if interx else None
 
     @property
     def folder(self) -> Path:
@@ -144,28 +161,21 @@ class Evaluation:
                 f"{len(missing)} parts of {self.folder} are still to be made, {missing[0].name} "
                 "the first of them"
             )
-        found = references(
-            self.measured.clips,
-            self.generator.coder,
-            self.evaluator,
-            self.store,
-            self.jerk,
-            lambda done, total: progress("embedding real motion", done, total),
-        )
+        self.references.make(partial(progress, "embedding real motion"))
         rivals = []
         for number, files in enumerate(self.rivals):
             progress("embedding rivals", number, len(self.rivals))
             rivals.append(self._rival(files))
         progress("computing metrics", 0, 1)
         rows = all_rows(
-            self.measured, found, self.store, self.evaluator.protocol, self.name, rivals
+            self.measured, self.references, self.store, self.evaluator.protocol, self.name, rivals
         )
-        notes = [note for rival in rivals for note in rival.notes]
+        notes = self.left_out() + [note for rival in rivals for note in rival.notes]
         if SHUFFLED not in [row.name for row in rows]:
             notes.append("captions were not shuffled: too many clips share a sentence")
         content = {
             "schema_version": SCHEMA_VERSION,
-            "kind": "intermask-evaluation",
+            "kind": KIND,
             "intermask_version": __version__,
             "protocol": self._protocol(notes),
             "settings": self._all_settings(),
@@ -176,11 +186,22 @@ class Evaluation:
             "tokenizer": self._tokenizer(progress),
             "memorisation": self._memorisation(progress),
             "audit": self._audit(progress) if audit else None,
-            "samples": self._samples(found),
+            "samples": self._samples(),
             "speed": self._speed(),
         }
         self.write(content)
         return content
+
+    def left_out(self) -> list[str]:
+        """What this report will not have and why, a sentence each."""
+        if self.bodies is not None:
+            return []
+        return [
+            "physical metrics, the tokenizer's errors, motions that play and the comparison with "
+            "training clips are left out, for joints of Inter-X need the body model: put "
+            f"{BODY_MODEL} into {self.data.folders[0]}, or say where it is (--smplx FILE), and "
+            "evaluate into a new folder; it is free for research at https://smpl-x.is.tue.mpg.de"
+        ]
 
     def write(self, content: Mapping[str, Any]) -> None:
         """Write a report's three files."""
@@ -207,7 +228,14 @@ class Evaluation:
             "model": model_fingerprint(model),
             "evaluator": self.evaluator.fingerprint,
             "data": data_fingerprint(self.measured.clips),
+            **self._body_settings(),
         }
+
+    def _body_settings(self) -> dict[str, str]:
+        """The body model decides physical metrics of Inter-X, and whether there are any."""
+        if self._body is None:
+            return {}
+        return {"body_model": hashlib.sha256(self._body.positions.numpy().data).hexdigest()}
 
     def _all_settings(self) -> dict[str, Any]:
         """What was asked for, as a reader of the report wants to know it."""
@@ -290,36 +318,38 @@ class Evaluation:
             self.generator.model.config.floor,
             self.evaluator,
             self.store,
-            self.jerk,
+            self.bodies,
         )
 
     def _tokenizer(self, progress: Callable[[str, int, int], None]) -> dict[str, Any] | None:
         """What the tokenizer loses; its FID is that of the row "tokenizer reconstruction"."""
-        if self.jerk is None:
+        if self.bodies is None:
             return None
         config = self.generator.model.config
+        skeleton = SMPL22 if config.dataset == "interhuman" else SMPLX55
         return tokenizer_quality(
             self.generator.coder,
-            representation_of(config.tokenizer, config.floor),
-            SMPL22.names,
-            self.measured.clips,
+            representation_of(config.tokenizer, config.floor, self._body),
+            skeleton.names,
+            self.measured.seen(0),
             progress=partial(progress, "measuring the tokenizer"),
         ).numbers()
 
     def _audit(self, progress: Callable[[str, int, int], None]) -> list[dict[str, Any]]:
         rows = run_audit(
             self.evaluator,
-            self.measured.clips,
+            self.measured.seen(0),
             generator_of(self.plan.seed, "audit", 0),
             partial(progress, "asking what the evaluator sees"),
         )
         return [row.as_json() for row in rows]
 
-    def _samples(self, found: Any) -> dict[str, Any]:
+    def _samples(self) -> dict[str, Any]:
         """The motions farthest from their captions, and the nearest; real ones beside them."""
-        if self.jerk is None:
+        if self.bodies is None:
             return {"worst": [], "best": []}
-        ordered = sorted(own_distances(self.measured, found, self.store), key=lambda one: one[2])
+        distances = own_distances(self.measured, self.references, self.store)
+        ordered = sorted(distances, key=lambda one: one[2])
         shown = min(SHOWN_SAMPLES, len(ordered) // 2)
         chosen = {"worst": ordered[::-1][:shown], "best": ordered[:shown]}
         facts: dict[str, list[dict[str, Any]]] = {}
@@ -327,7 +357,8 @@ class Evaluation:
             facts[kind] = []
             for clip, caption, distance in samples:
                 path = self.store.path(sample_name(clip))
-                write_sample(path, read_sample(path).generated, clip.features)
+                real = self.bodies.joints(clip.features)
+                write_sample(path, read_sample(path).generated, real)
                 facts[kind].append(
                     {
                         "name": clip.name,
@@ -343,16 +374,17 @@ class Evaluation:
         path = self.folder / "memorisation.json"
         if path.is_file():
             return cast("dict[str, Any]", json.loads(path.read_text("utf-8")))
-        if self.jerk is None or self.plan.split == "train":
+        if self.bodies is None or self.plan.split == "train":
             return None
-        samples = self.measured.samples(Unit(0, "replications"))
-        clips = comparable([self.measured.clips[sample.clip] for sample in samples])
+        samples, seen = self.measured.samples(Unit(0, "replications")), self.measured.seen(0)
+        clips = comparable([seen[sample.clip] for sample in samples])
         made = [read_sample(self.store.path(sample_name(clip))).generated for clip in clips]
-        model = self.generator.model
+        config = self.generator.model.config
+        encode = encoder_of(config.dataset, config.floor)
         content = nearest_training(
             clips,
             made,
-            TrainingClips.of(self.data.folders, model.config.floor),
+            TrainingClips.of(self.data.folders, encode, self.bodies.joints),
             self.generator.device,
             partial(progress, "comparing with training clips"),
         )

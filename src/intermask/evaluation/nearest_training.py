@@ -10,13 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from intermask.conventions import FloorRule
-from intermask.data.batching import canonical_people
-from intermask.data.layout import InterHumanFolder
+from intermask.data.batching import ClipEncoder
 from intermask.errors import UserError
 from intermask.evaluation.clips import EvaluationClip
 from intermask.evaluation.memorisation import WINDOW_FRAMES, find_memorised
-from intermask.representation import decode_positions
+from intermask.evaluation.physical_rows import Joints
+from intermask.evaluation.real_motion import Folder, open_dataset, read_clip
 
 COMPARED = 100
 """Motions that are compared, evenly spread; more change the figures little."""
@@ -26,30 +25,30 @@ NAMED = 5
 
 @dataclass(frozen=True)
 class TrainingClips:
-    """Clips of the split ``train`` of datasets in InterHuman's layout."""
+    """Clips of the split ``train`` of datasets, placed as a model's motion is."""
 
-    folders: tuple[InterHumanFolder, ...]
-    floor: FloorRule
+    folders: tuple[Folder, ...]
+    encode: ClipEncoder
+    joints: Joints
 
     @staticmethod
-    def of(roots: Sequence[Path], floor: FloorRule) -> TrainingClips:
+    def of(roots: Sequence[Path], encode: ClipEncoder, joints: Joints) -> TrainingClips:
         """Of those of the folders that have such a split."""
-        folders = (InterHumanFolder(root) for root in roots)
-        return TrainingClips(tuple(each for each in folders if _has_train(each)), floor)
+        folders = (open_dataset(root) for root in roots)
+        return TrainingClips(tuple(each for each in folders if _has_train(each)), encode, joints)
 
     def __len__(self) -> int:
         return sum(len(folder.names("train")) for folder in self.folders)
 
     def positions(self) -> Iterator[tuple[str, Tensor]]:
-        """Names and positions (2, t, 22, 3) of every clip, placed as generated motion is."""
+        """Names and positions (2, t, 22, 3) of every clip."""
         for folder in self.folders:
             for name in folder.names("train"):
                 try:
-                    loaded = folder.read(name).loaded
+                    loaded = read_clip(folder, name, "train").loaded
                 except (FileNotFoundError, UserError):
                     continue  # training left it out, too
-                features = canonical_people(loaded, self.floor)
-                yield f"{folder.root.resolve().name}/{name}", decode_positions(features)
+                yield f"{folder.root.resolve().name}/{name}", self.joints(self.encode(loaded))
 
 
 def comparable(clips: Sequence[EvaluationClip]) -> list[EvaluationClip]:
@@ -81,7 +80,7 @@ def nearest_training(
         return None
     result = find_memorised(
         [each.to(device) for each in made],
-        [decode_positions(clip.features).to(device) for clip in clips],
+        [training.joints(clip.features).to(device) for clip in clips],
         training.positions(),
         lambda done: progress(done, len(training)),
     )
@@ -100,7 +99,7 @@ def nearest_training(
     }
 
 
-def _has_train(folder: InterHumanFolder) -> bool:
+def _has_train(folder: Folder) -> bool:
     try:
         return bool(folder.names("train"))
     except FileNotFoundError:

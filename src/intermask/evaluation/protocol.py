@@ -138,6 +138,11 @@ def draw_replication(
     return Draw(order, torch.tensor(captions), torch.tensor(exchanged).T)
 
 
+def part_start(clip: EvaluationClip, seed: int, replication: int) -> int:
+    """The stored frame with which the part of a longer clip begins that a replication looks at."""
+    return seed_of(seed, "part", replication, clip.name) % clip.parts
+
+
 def draw_prompts(
     clips: Sequence[EvaluationClip], prompts: int, seed: int, replication: int
 ) -> list[tuple[int, int]]:

@@ -16,8 +16,15 @@ from torch import Tensor
 
 from intermask.evaluation.clips import EvaluationClip
 from intermask.evaluation.evaluators.evaluator import Evaluator
-from intermask.evaluation.physical_rows import physical_rows
-from intermask.evaluation.protocol import Plan, Task, draw_prompts, draw_replication, seed_of
+from intermask.evaluation.physical_rows import Bodies
+from intermask.evaluation.protocol import (
+    Plan,
+    Task,
+    draw_prompts,
+    draw_replication,
+    part_start,
+    seed_of,
+)
 from intermask.evaluation.samples import write_sample
 from intermask.evaluation.store import Kind, Rows, Shard, Store, Unit
 from intermask.generation.coding import CODED_TOGETHER
@@ -38,6 +45,8 @@ class Sample:
     clip: int
     text: str
     seed: int
+    start: int = 0
+    """First stored frame of the part that is looked at, of a longer clip."""
 
 
 @dataclass(frozen=True)
@@ -55,13 +64,18 @@ class Measured:
             draw = draw_replication(self.clips, self.pool, self.plan.seed, unit.number)
             texts = draw.texts(self.clips)
             return [
-                Sample(clip, text, self._seed("motion", unit, clip))
+                Sample(clip, text, self._seed("motion", unit, clip), self._start(unit, clip))
                 for clip, text in zip(draw.clips.tolist(), texts, strict=True)
             ]
         prompts, samples = self.plan.sizes(len(self.clips))
         chosen = draw_prompts(self.clips, prompts, self.plan.seed, unit.number)
         return [
-            Sample(clip, self.clips[clip].captions[caption], self._seed("spread", unit, clip, each))
+            Sample(
+                clip,
+                self.clips[clip].captions[caption],
+                self._seed("spread", unit, clip, each),
+                self._start(unit, clip),
+            )
             for clip, caption in chosen
             for each in range(samples)
         ]
@@ -73,30 +87,41 @@ class Measured:
         every = [Unit(number, kind) for number in range(self.plan.replications) for kind in wanted]
         return [unit for unit in every if shard.has(unit)]
 
+    def seen(self, replication: int) -> list[EvaluationClip]:
+        """The clips as a replication sees them: of a longer one the part that it drew."""
+        return [
+            clip.part(part_start(clip, self.plan.seed, replication)) if clip.parts > 1 else clip
+            for clip in self.clips
+        ]
+
     def _seed(self, purpose: str, unit: Unit, clip: int, *which: int) -> int:
         return seed_of(self.plan.seed, purpose, unit.number, self.clips[clip].name, *which)
 
+    def _start(self, unit: Unit, clip: int) -> int:
+        return part_start(self.clips[clip], self.plan.seed, unit.number)
+
 
 class KnownParts:
-    """What a task gives of real clips, as tokens; each clip is tokenized once."""
+    """What a task gives of real clips, as tokens; each part of a clip is tokenized once."""
 
     def __init__(
         self, task: Task, clips: Sequence[EvaluationClip], generator: InteractionGenerator
     ) -> None:
         self.task, self.clips, self.generator = task, clips, generator
-        self._tokens: dict[int, Tensor] = {}
+        self._tokens: dict[tuple[int, int], Tensor] = {}
 
-    def of(self, numbers: Sequence[int], batch_size: int) -> list[KnownTokens] | None:
-        """What is known of clips, by their numbers; None: nothing, for text alone."""
+    def of(self, samples: Sequence[Sample], batch_size: int) -> list[KnownTokens] | None:
+        """What is known of the samples' clips; None: nothing, for text alone."""
         if self.task == "text":
             return None
-        new = [number for number in dict.fromkeys(numbers) if number not in self._tokens]
-        features = [self.clips[number].features for number in new]
+        wanted = [(sample.clip, sample.start) for sample in samples]
+        new = [part for part in dict.fromkeys(wanted) if part not in self._tokens]
+        features = [self.clips[clip].part(start).features for clip, start in new]
         found = self.generator.coder.encode(features, min(batch_size, CODED_TOGETHER))
         self._tokens |= dict(zip(new, found, strict=True))
         return [
             KnownTokens(tokens, known_columns(self.task, tokens.shape[-1]))
-            for tokens in (self._tokens[number] for number in numbers)
+            for tokens in (self._tokens[part] for part in wanted)
         ]
 
 
@@ -133,7 +158,7 @@ class Maker:
             Request(sample.text, self.measured.clips[sample.clip].frames, sample.seed)
             for sample in batch
         ]
-        known = self._known.of([sample.clip for sample in batch], options.batch_size)
+        known = self._known.of(batch, options.batch_size)
         return self.generator.features(requests, known, options)
 
 
@@ -145,8 +170,8 @@ class Replicator:
         evaluator: embeds them.
         store: where results go.
         options: how tokens are drawn, and how many motions are made together.
-        reference_jerk: of real motion, for the physical metrics of the first replication; None:
-            they are not measured, and no samples are kept.
+        bodies: for physical metrics, and for samples of the first replication; None: there are
+            none of either.
     """
 
     def __init__(
@@ -155,11 +180,11 @@ class Replicator:
         evaluator: Evaluator,
         store: Store,
         options: GenerationOptions,
-        reference_jerk: float | None = None,
+        bodies: Bodies | None = None,
     ) -> None:
         self.maker, self.evaluator = maker, evaluator
         self.measured, self.store, self.options = maker.measured, store, options
-        self.reference_jerk = reference_jerk
+        self.bodies = bodies
 
     def run(
         self,
@@ -188,7 +213,7 @@ class Replicator:
     ) -> None:
         rows = Rows(self.store, unit.name, len(samples))
         try:
-            self._fill(rows, samples, progress, keep=unit == Unit(0, "replications"))
+            self._fill(rows, samples, progress, unit)
         except BaseException:  # an interruption, above all
             if bool(rows.done.any()):
                 rows.save_partial()
@@ -200,8 +225,7 @@ class Replicator:
         rows: Rows,
         samples: Sequence[Sample],
         progress: Callable[[float], None],
-        *,
-        keep: bool,
+        unit: Unit,
     ) -> None:
         waiting = (~rows.done).nonzero().flatten().tolist()
         waiting.sort(key=lambda row: self._clip(samples[row]).frames)
@@ -214,7 +238,7 @@ class Replicator:
             started = time.perf_counter()
             features = self.maker.make(batch, replace(self.options, on_step=on_step))
             decoded = time.perf_counter()
-            rows.put(chosen, self._score(batch, features, keep=keep))
+            rows.put(chosen, self._score(batch, features, unit))
             rows.seconds += torch.tensor([decoded - started, time.perf_counter() - decoded])
             made += self._frames(batch)
             progress(made)
@@ -223,13 +247,16 @@ class Replicator:
                 saved = time.monotonic()
 
     def _score(
-        self, batch: Sequence[Sample], features: Sequence[Tensor], *, keep: bool
+        self, batch: Sequence[Sample], features: Sequence[Tensor], unit: Unit
     ) -> dict[str, Tensor]:
         found = {"motions": self.evaluator.embed_motions(features)}
-        if keep and self.reference_jerk is not None:
-            found["physics"] = physical_rows(features, self.reference_jerk)
+        if self.bodies is None or unit.kind != "replications":
+            return found
+        found["physics"] = self.bodies.rows(features)
+        if unit.number == 0:
             for sample, motion in zip(batch, features, strict=True):
-                write_sample(self.store.path(sample_name(self._clip(sample))), motion)
+                path = self.store.path(sample_name(self._clip(sample)))
+                write_sample(path, self.bodies.joints(motion))
         return found
 
     def _clip(self, sample: Sample) -> EvaluationClip:

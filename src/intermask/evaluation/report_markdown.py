@@ -44,12 +44,13 @@ def _physics(report: Report) -> list[str]:
     table = report_tables.physics_table(report)
     if table is None:
         return []
-    columns = report_tables.meanings(report_tables.physics_shown(report))
+    terms = report_tables.meanings(report_tables.physics_shown(report))
     return [
         "## Physics",
-        "A motion in which nobody moves has no flaw: read every number beside ground truth.",
+        "Means over replications with 95 % intervals. A motion in which nobody moves has no flaw: "
+        "read every number beside ground truth.",
         markdown_table(table),
-        _list([f"{title}: {meaning}" for title, meaning in columns]),
+        _list([f"{title}: {meaning}" for title, meaning in terms]),
     ]
 
 
@@ -95,12 +96,17 @@ def _facts(title: str, facts: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def markdown_table(table: Table) -> str:
-    """A table in GitHub's Markdown; the important row is bold."""
+    """A table in GitHub's Markdown; the important row or column is bold."""
     rows = [table.header, tuple("---" for _ in table.header)]
     for row in table.rows:
         cells = tuple(_escaped(cell) for cell in row)
-        important = table.important and row[0] == table.important
-        rows.append(tuple(f"**{cell}**" for cell in cells) if important else cells)
+        whole = table.important and row[0] == table.important
+        rows.append(
+            tuple(
+                f"**{cell}**" if whole or column == table.important_column else cell
+                for column, cell in enumerate(cells)
+            )
+        )
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 

@@ -137,17 +137,7 @@ def _numbers(report: Report) -> str:
 def _plots(report: Report) -> str:
     panels = []
     for term in report_tables.metrics_shown(report):
-        lines = [
-            Line(
-                row["name"],
-                interval["mean"],
-                interval.get("half_width"),
-                tuple(interval.get("replications") or ()),
-            )
-            for row in report["rows"]
-            if (interval := row["metrics"].get(term.key)) is not None
-        ]
-        panels.append(interval_panel(term, lines, **_guides(report, term)))
+        panels.append(interval_panel(term, _lines(report, term), **_guides(report, term)))
     note = (
         "A dot is the mean, the bar its 95 % interval, faint dots are single replications; the "
         "dashed line is ground truth."
@@ -159,26 +149,34 @@ def _physics(report: Report) -> str:
     table = report_tables.physics_table(report)
     if table is None:
         return ""
-    panels = []
     terms = report_tables.physics_shown(report)
-    for term in terms:
-        lines = [
-            Line(row["name"], value)
-            for row in report["rows"]
-            if (value := (row.get("physics") or {}).get(term.key)) is not None
-        ]
-        panels.append(bar_panel(term, lines, **_guides(report, term)))
+    panels = [bar_panel(term, _lines(report, term), **_guides(report, term)) for term in terms]
     return (
         _paragraphs(
             [
-                "Measured on joint positions, without any evaluator. A motion in which nobody "
-                "moves has no flaw, so read every number beside ground truth."
+                "Measured on joint positions, without any evaluator; means over replications with "
+                "95 % intervals. A motion in which nobody moves has no flaw, so read every number "
+                "beside ground truth."
             ]
         )
         + _table(table, "Physical metrics by row")
-        + _details("What the columns are", _definitions(report_tables.meanings(terms)))
+        + _details("What the numbers are", _definitions(report_tables.meanings(terms)))
         + _panels(panels)
     )
+
+
+def _lines(report: Report, term: Term) -> list[Line]:
+    """A line of a picture for every row that has the metric."""
+    return [
+        Line(
+            row["name"],
+            interval["mean"],
+            interval.get("half_width"),
+            tuple(interval.get("replications") or ()),
+        )
+        for row in report["rows"]
+        if (interval := report_tables.interval_of(row, term)) is not None
+    ]
 
 
 def _guides(report: Report, term: Term) -> dict[str, Any]:
@@ -378,15 +376,27 @@ def _facts(pairs: Sequence[tuple[str, str]]) -> str:
 
 
 def _table(table: Table, label: str) -> str:
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in table.header)
-    rows = "".join(_row(row, important=row[0] == table.important) for row in table.rows)
+    chosen = table.important_column
+    head = "".join(
+        f'<th scope="col"{_important(column == chosen)}>{escape(cell)}</th>'
+        for column, cell in enumerate(table.header)
+    )
+    rows = "".join(
+        _row(row, important=row[0] == table.important, chosen=chosen) for row in table.rows
+    )
     return (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(label)}"><table>'
         f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
-def _row(cells: Sequence[str], *, important: bool) -> str:
-    marked = ' class="important"' if important else ""
-    rest = "".join(f"<td>{escape(cell)}</td>" for cell in cells[1:])
-    return f'<tr{marked}><th scope="row">{escape(cells[0])}</th>{rest}</tr>'
+def _row(cells: Sequence[str], *, important: bool, chosen: int | None) -> str:
+    rest = "".join(
+        f"<td{_important(column == chosen)}>{escape(cell)}</td>"
+        for column, cell in enumerate(cells[1:], start=1)
+    )
+    return f'<tr{_important(important)}><th scope="row">{escape(cells[0])}</th>{rest}</tr>'
+
+
+def _important(is_important: bool) -> str:
+    return ' class="important"' if is_important else ""

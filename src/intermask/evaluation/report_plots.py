@@ -53,8 +53,8 @@ def interval_panel(
 def bar_panel(
     term: Term, lines: Sequence[Line], *, important: str = "", truth: float | None = None
 ) -> str:
-    """A figure with a bar from 0 a row, for numbers without an interval."""
-    ends = [term.factor * line.mean for line in lines] + [0.0]
+    """A figure with a bar from 0 a row, and its 95 % interval: for numbers that have a zero."""
+    ends = [term.factor * end for line in lines for end in (line.lowest, line.highest)] + [0.0]
     return _panel(term, lines, _Scale.around(min(ends), max(ends)), important, truth, bars=True)
 
 
@@ -151,22 +151,28 @@ def _dot(term: Term, line: Line, scale: _Scale, top: float) -> str:
         f'<circle class="each" cx="{scale.place(term.factor * value):.1f}" cy="{y}" r="1.8"/>'
         for value in line.values
     ]
-    if line.half_width is not None:
-        ends = [term.factor * (line.mean + sign * line.half_width) for sign in (-1, 1)]
-        first, last = (scale.place(end) for end in ends)
-        parts.append(f'<line class="interval" x1="{first:.1f}" x2="{last:.1f}" y1="{y}" y2="{y}"/>')
+    parts.append(_interval(term, line, scale, y))
     parts.append(
         f'<circle class="dot" cx="{scale.place(term.factor * line.mean):.1f}" cy="{y}" r="4.2"/>'
     )
     return "".join(parts)
 
 
+def _interval(term: Term, line: Line, scale: _Scale, y: float) -> str:
+    if line.half_width is None:
+        return ""
+    ends = [term.factor * (line.mean + sign * line.half_width) for sign in (-1, 1)]
+    first, last = (scale.place(end) for end in ends)
+    return f'<line class="interval" x1="{first:.1f}" x2="{last:.1f}" y1="{y}" y2="{y}"/>'
+
+
 def _bar(term: Term, line: Line, scale: _Scale, top: float) -> str:
     ends = sorted((scale.place(0.0), scale.place(term.factor * line.mean)))
-    return (
+    bar = (
         f'<rect class="bar" x="{ends[0]:.1f}" y="{top + 20}" '
         f'width="{max(ends[1] - ends[0], 1.0):.1f}" height="9" rx="2"/>'
     )
+    return bar + _interval(term, line, scale, top + 24.5)
 
 
 def _number(term: Term, line: Line) -> str:

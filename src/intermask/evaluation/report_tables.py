@@ -35,6 +35,8 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     important: str = ""
     """Name of the row that the report is about."""
+    important_column: int | None = None
+    """Number of the column that the report is about, where rows of the report are columns."""
 
 
 def evaluated_row(report: Report) -> Mapping[str, Any]:
@@ -51,15 +53,24 @@ def row_named(report: Report, name: str) -> Mapping[str, Any] | None:
     return next((row for row in report["rows"] if row["name"] == name), None)
 
 
+def interval_of(row: Mapping[str, Any], term: Term) -> Mapping[str, Any] | None:
+    """Mean, interval and replications of a metric, or a physical metric, of a row, if it has it.
+
+    Older reports have physical metrics of one replication, as numbers.
+    """
+    for block in ("metrics", "physics"):
+        found = (row.get(block) or {}).get(term.key)
+        if isinstance(found, Mapping):
+            return found
+        if found is not None:
+            return {"mean": float(found), "half_width": None, "replications": [float(found)]}
+    return None
+
+
 def value_of(row: Mapping[str, Any] | None, term: Term) -> float | None:
     """The mean of a metric, or a physical metric, of a row; None where it has none."""
-    if row is None:
-        return None
-    interval = row.get("metrics", {}).get(term.key)
-    if interval is not None:
-        return float(interval["mean"])
-    number = row.get("physics", {}).get(term.key)
-    return None if number is None else float(number)
+    interval = None if row is None else interval_of(row, term)
+    return None if interval is None else float(interval["mean"])
 
 
 def interval_text(interval: Mapping[str, Any] | None, term: Term) -> str:
@@ -73,16 +84,23 @@ def interval_text(interval: Mapping[str, Any] | None, term: Term) -> str:
 
 def metrics_shown(report: Report) -> list[Term]:
     """Metrics that any row has."""
-    return [term for term in METRICS if any(term.key in row["metrics"] for row in report["rows"])]
+    return _shown(report, METRICS)
 
 
 def physics_shown(report: Report) -> list[Term]:
-    """Physical metrics that any row has a value of."""
+    """Physical metrics that any row has."""
+    return _shown(report, PHYSICS)
+
+
+def _shown(report: Report, terms: Sequence[Term]) -> list[Term]:
     return [
-        term
-        for term in PHYSICS
-        if any((row.get("physics") or {}).get(term.key) is not None for row in report["rows"])
+        term for term in terms if any(interval_of(row, term) is not None for row in report["rows"])
     ]
+
+
+def physical_rows(report: Report) -> list[Mapping[str, Any]]:
+    """Rows with physical metrics."""
+    return [row for row in report["rows"] if row.get("physics")]
 
 
 def metric_table(report: Report) -> Table:
@@ -91,7 +109,7 @@ def metric_table(report: Report) -> Table:
     return Table(
         ("", *(f"{term.short} {mark(term)}" for term in terms)),
         tuple(
-            (row["name"], *(interval_text(row["metrics"].get(term.key), term) for term in terms))
+            (row["name"], *(interval_text(interval_of(row, term), term) for term in terms))
             for row in report["rows"]
         ),
         evaluated_row(report)["name"],
@@ -99,34 +117,41 @@ def metric_table(report: Report) -> Table:
 
 
 def physics_table(report: Report) -> Table | None:
-    """Rows of the report by physical metrics; None if no row has any."""
+    """Physical metrics by rows of the report, with 95 % intervals; None if no row has any.
+
+    There are more metrics than rows, so they are put down the side.
+    """
     terms = physics_shown(report)
     if not terms:
         return None
+    rows = physical_rows(report)
     return Table(
-        ("", *(_physical_title(term) for term in terms)),
+        ("", *(row["name"] for row in rows)),
         tuple(
-            (row["name"], *(term.shown(row["physics"].get(term.key)) for term in terms))
-            for row in report["rows"]
-            if row.get("physics")
+            (
+                f"{term.label} {mark(term)}",
+                *(interval_text(interval_of(row, term), term) for row in rows),
+            )
+            for term in terms
         ),
-        evaluated_row(report)["name"],
+        important_column=_place(rows, evaluated_row(report)),
     )
 
 
-def _physical_title(term: Term) -> str:
-    return f"{term.short}, {term.unit} {mark(term)}" if term.unit else f"{term.short} {mark(term)}"
+def _place(rows: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> int | None:
+    """Column of a row in a table of rows side by side, behind the column of titles."""
+    return rows.index(row) + 1 if row in rows else None
 
 
 def meanings(terms: Sequence[Term]) -> list[tuple[str, str]]:
-    """Title of each column, and what it is and which direction is better."""
-    return [
-        (
-            term.short if term.short == term.title else f"{term.short}: {term.title}",
-            f"{term.meaning}; {direction(term)}",
-        )
-        for term in terms
-    ]
+    """Title of each number, as its table has it, what it is and which direction is better."""
+    return [(_titles(term), f"{term.meaning}; {direction(term)}") for term in terms]
+
+
+def _titles(term: Term) -> str:
+    if term in PHYSICS or term.short == term.title:
+        return term.title
+    return f"{term.short}: {term.title}"
 
 
 def audit_table(report: Report) -> Table | None:

@@ -11,16 +11,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from intermask.config import DataSet
 from intermask.conventions import FloorRule
 from intermask.errors import UserError
 from intermask.evaluation.clips import FRAME_MULTIPLE, EvaluationClip
 from intermask.evaluation.evaluators.evaluator import Evaluator
-from intermask.evaluation.physical_rows import physical_rows
+from intermask.evaluation.physical_rows import Bodies
 from intermask.evaluation.store import Store
 from intermask.evaluation.terms import REFERENCE_ROWS
+from intermask.generation.smplx_scenes import given_pose
 from intermask.generation.world import place_given
-from intermask.motion import FPS, Motion
+from intermask.motion import FPS, Motion, SMPLXMotion
+from intermask.skeleton import SMPLX55
 
 _AT_ONCE = 32
 
@@ -62,11 +63,19 @@ class RivalFiles:
         """Names of clips without a file."""
         return [clip.name for clip in clips if not self.path(clip).is_file()]
 
-    def motion(self, clip: EvaluationClip, floor: FloorRule) -> tuple[Tensor, int]:
-        """Features (2, t, 262) of a clip's file, and which caption it was made from (-1: unknown).
+    def motion(
+        self, clip: EvaluationClip, evaluator: Evaluator, floor: FloorRule
+    ) -> tuple[Tensor, int]:
+        """Features (2, t, f) of a clip's file, and which caption it was made from (-1: unknown).
+
+        Args:
+            clip: whose file is read.
+            evaluator: whose features are wanted.
+            floor: the model's rule; Inter-X has none.
 
         Raises:
-            UserError: a file that is no motion of two SMPL bodies at 30 fps, or too short.
+            UserError: a file that is no motion of two people at 30 fps, one that is too short, or
+                one without the hands that Inter-X's evaluator reads.
         """
         path = self.path(clip)
         motion = Motion.load(path)
@@ -75,12 +84,15 @@ class RivalFiles:
                 f"{path} has {motion.frames} frames at {motion.fps:g} fps; expected "
                 f"{clip.frames} at {FPS:g} fps"
             )
-        kept = torch.ones(2, motion.frames, dtype=torch.bool)
-        placed = place_given(motion, kept, floor, FRAME_MULTIPLE)
+        features = (
+            _with_hands(motion, path) if evaluator.dataset == "interx" else _body(motion, floor)
+        )
         frames = min(motion.frames, clip.frames)
-        features = placed.features[:, : frames // FRAME_MULTIPLE * FRAME_MULTIPLE]
         caption = motion.caption.strip()
-        return features, clip.captions.index(caption) if caption in clip.captions else -1
+        return (
+            features[:, : frames // FRAME_MULTIPLE * FRAME_MULTIPLE],
+            clip.captions.index(caption) if caption in clip.captions else -1,
+        )
 
 
 @dataclass(frozen=True)
@@ -95,21 +107,17 @@ class Rival:
     captions: Tensor
     """(m) which caption each motion was made from; -1: unknown."""
     physics: Tensor | None
-    """(m, metrics) rows of `physical_rows`."""
+    """(m, metrics) rows of `Bodies.rows`."""
     notes: list[str]
     """What the reader should know, a sentence each."""
 
 
-def check_rival(
-    files: RivalFiles, clips: Sequence[EvaluationClip], pool: int, dataset: DataSet
-) -> None:
+def check_rival(files: RivalFiles, clips: Sequence[EvaluationClip], pool: int) -> None:
     """Say before long work that a rival cannot be scored.
 
     Raises:
-        UserError: too few motions to fill a pool, or clips of Inter-X.
+        UserError: too few motions to fill a pool.
     """
-    if dataset != "interhuman":
-        raise UserError("rivals are read as SMPL bodies; they cannot be scored for Inter-X yet")
     missing = files.missing(clips)
     if len(clips) - len(missing) < pool:
         raise UserError(
@@ -124,7 +132,7 @@ def read_rival(
     floor: FloorRule,
     evaluator: Evaluator,
     store: Store,
-    reference_jerk: float | None,
+    bodies: Bodies | None,
 ) -> Rival:
     """Embed a rival's motions, or read what was stored for the same files.
 
@@ -135,7 +143,7 @@ def read_rival(
     present = [clip for clip in clips if files.path(clip).is_file()]
     name = f"rivals/{files.name}-{_fingerprint([files.path(clip) for clip in present])}"
     if not store.has(name):
-        _embed(files, clips, floor, evaluator, store, name, reference_jerk)
+        _embed(files, clips, floor, evaluator, store, name, bodies)
     found = store.load(name)
     notes = []
     if missing:
@@ -160,7 +168,7 @@ def _embed(
     evaluator: Evaluator,
     store: Store,
     name: str,
-    reference_jerk: float | None,
+    bodies: Bodies | None,
 ) -> None:
     numbers = [number for number, clip in enumerate(clips) if files.path(clip).is_file()]
     found: dict[str, Tensor] = {
@@ -170,11 +178,11 @@ def _embed(
     }
     for begin in range(0, len(numbers), _AT_ONCE):
         chosen = numbers[begin : begin + _AT_ONCE]
-        read = [files.motion(clips[number], floor) for number in chosen]
+        read = [files.motion(clips[number], evaluator, floor) for number in chosen]
         features = [each for each, _ in read]
         rows = {"motions": evaluator.embed_motions(features)}
-        if reference_jerk is not None:
-            rows["physics"] = physical_rows(features, reference_jerk)
+        if bodies is not None:
+            rows["physics"] = bodies.rows(features)
         for key, values in rows.items():
             if key not in found:
                 found[key] = values.new_zeros(len(clips), *values.shape[1:])
@@ -188,6 +196,23 @@ def _embed(
             ]
         )
     store.save(name, found)
+
+
+def _body(motion: Motion, floor: FloorRule) -> Tensor:
+    """Features (2, t, 262) of the body of a motion, placed as clips are."""
+    body = motion.body if isinstance(motion, SMPLXMotion) else motion
+    kept = torch.ones(2, body.frames, dtype=torch.bool)
+    return place_given(body, kept, floor, FRAME_MULTIPLE).features
+
+
+def _with_hands(motion: Motion, path: Path) -> Tensor:
+    """Features (2, t, 336) of a motion of SMPL-X, where it stands."""
+    if not isinstance(motion, SMPLXMotion):
+        raise UserError(
+            f"{path} has {motion.skeleton.joint_count} joints; Inter-X's evaluator reads the "
+            f"{SMPLX55.joint_count} of SMPL-X, with hands"
+        )
+    return given_pose(motion, FRAME_MULTIPLE).features
 
 
 def _fingerprint(paths: Sequence[Path]) -> str:

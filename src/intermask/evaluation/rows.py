@@ -23,7 +23,7 @@ from intermask.evaluation.protocol import (
     generator_of,
     other_captions,
 )
-from intermask.evaluation.references import References
+from intermask.evaluation.references import ReferenceRows, References
 from intermask.evaluation.replications import Measured
 from intermask.evaluation.rivals import Rival
 from intermask.evaluation.store import Store, Unit
@@ -37,14 +37,15 @@ class Row:
     name: str
     replications: list[dict[str, float]] = field(default_factory=list)
     """Metrics by name, one dictionary a replication."""
-    physics: dict[str, float | None] = field(default_factory=dict)
+    physics: list[dict[str, float]] = field(default_factory=list)
+    """Physical metrics by name, likewise; empty where they were not measured."""
 
     def as_json(self) -> dict[str, Any]:
         """As in ``report.json``."""
         return {
             "name": self.name,
             "metrics": summaries(self.replications),
-            "physics": self.physics,
+            "physics": summaries(self.physics),
         }
 
 
@@ -92,7 +93,7 @@ def matching_scores(texts: Tensor, motions: Tensor, pool: int) -> dict[str, floa
 
 def all_rows(
     measured: Measured,
-    references: References,
+    references: ReferenceRows,
     store: Store,
     protocol: metrics.Protocol,
     model_name: str,
@@ -105,29 +106,53 @@ def all_rows(
     names = [GROUND_TRUTH, RECONSTRUCTION, model_name, SHUFFLED, *(each.name for each in rivals)]
     rows = {name: Row(name) for name in names}
     for number in range(measured.plan.replications):
-        found = _replication(measured, references, store, protocol, rivals, number)
-        found[model_name] = found.pop(_MODEL)
-        for name, values in found.items():
-            rows[name].replications.append(values)
-    _add_physics(rows, measured, references, store, model_name, rivals)
+        seen = _Replication.of(number, measured, references, store)
+        for found, column in (
+            (_metrics(seen, measured, store, protocol, rivals), "replications"),
+            (_physics(seen, rivals), "physics"),
+        ):
+            for name, values in found.items():
+                getattr(rows[model_name if name == _MODEL else name], column).append(values)
     return [row for row in rows.values() if row.replications]
 
 
-_MODEL = "the model"
+_MODEL = "(the model)"
+"""Rivals cannot have that name."""
 
 
-def _replication(
+@dataclass(frozen=True)
+class _Replication:
+    """What one replication looks at, and what was made for it."""
+
+    number: int
+    draw: Draw
+    references: References
+    motions: Tensor
+    """(k, q)"""
+    physics: Tensor | None
+    """(k, metrics) rows of `Bodies.rows`."""
+
+    @staticmethod
+    def of(
+        number: int, measured: Measured, references: ReferenceRows, store: Store
+    ) -> _Replication:
+        draw = draw_replication(measured.clips, measured.pool, measured.plan.seed, number)
+        made = store.load(Unit(number, "replications").name)
+        return _Replication(
+            number, draw, references.of(number), made["motions"], made.get("physics")
+        )
+
+
+def _metrics(
+    seen: _Replication,
     measured: Measured,
-    references: References,
     store: Store,
     protocol: metrics.Protocol,
     rivals: Sequence[Rival],
-    number: int,
 ) -> dict[str, dict[str, float]]:
     """Metrics by row of one replication."""
-    seed, pool = measured.plan.seed, measured.pool
-    draw = draw_replication(measured.clips, pool, seed, number)
-    motions = store.load(Unit(number, "replications").name)["motions"]
+    seed, pool, number = measured.plan.seed, measured.pool, seen.number
+    draw, references = seen.draw, seen.references
     texts = references.texts(draw.clips, draw.captions)
     reference = references.real(draw.clips, draw.exchanged[0])
 
@@ -138,19 +163,35 @@ def _replication(
     found = {
         GROUND_TRUTH: scored(texts, references.real(draw.clips, draw.exchanged[1])),
         RECONSTRUCTION: scored(texts, references.reconstruction[draw.clips]),
-        _MODEL: scored(texts, motions),
+        _MODEL: scored(texts, seen.motions),
     }
     if measured.plan.prompts:
         found[_MODEL]["multimodality"] = _spread(measured, store, protocol, number)
     lent = other_captions(measured.clips, draw, seed, number)
     if lent is not None:
-        found[SHUFFLED] = matching_scores(texts[lent], motions, pool)
+        found[SHUFFLED] = matching_scores(texts[lent], seen.motions, pool)
     for rival in rivals:
         places = rival.present[draw.clips]
         own = _own_captions(draw, rival)
         found[rival.name] = scored(
             references.texts(draw.clips, own)[places], rival.motions[draw.clips][places]
         )
+    return found
+
+
+def _physics(seen: _Replication, rivals: Sequence[Rival]) -> dict[str, dict[str, float]]:
+    """Physical metrics by row of one replication; nothing where they were not measured."""
+    if seen.physics is None:
+        return {}
+    clips = seen.draw.clips
+    found = {
+        GROUND_TRUTH: mean_physics(seen.references.physics["truth"][clips]),
+        RECONSTRUCTION: mean_physics(seen.references.physics["reconstruction"][clips]),
+        _MODEL: mean_physics(seen.physics),
+    }
+    for rival in rivals:
+        if rival.physics is not None:
+            found[rival.name] = mean_physics(rival.physics[clips[rival.present[clips]]])
     return found
 
 
@@ -172,35 +213,15 @@ def _spread(measured: Measured, store: Store, protocol: metrics.Protocol, number
     return metrics.multimodality(motions.unflatten(0, (-1, samples)), pairs, protocol.spread_scale)
 
 
-def _add_physics(
-    rows: dict[str, Row],
-    measured: Measured,
-    references: References,
-    store: Store,
-    model_name: str,
-    rivals: Sequence[Rival],
-) -> None:
-    """Physical metrics of the clips of the first replication."""
-    made = store.load(Unit(0, "replications").name).get("physics")
-    if made is None:
-        return
-    clips = draw_replication(measured.clips, measured.pool, measured.plan.seed, 0).clips
-    rows[GROUND_TRUTH].physics = mean_physics(references.physics["truth"][clips])
-    rows[RECONSTRUCTION].physics = mean_physics(references.physics["reconstruction"][clips])
-    rows[model_name].physics = mean_physics(made)
-    for rival in rivals:
-        if rival.physics is not None:
-            there = clips[rival.present[clips]]
-            rows[rival.name].physics = mean_physics(rival.physics[there])
-
-
 def own_distances(
-    measured: Measured, references: References, store: Store
+    measured: Measured, references: ReferenceRows, store: Store
 ) -> list[tuple[EvaluationClip, str, float]]:
-    """Clips of the first replication with their caption and the distance from it to the motion."""
-    draw = draw_replication(measured.clips, measured.pool, measured.plan.seed, 0)
-    motions = store.load(Unit(0, "replications").name)["motions"].double()
-    texts = references.texts(draw.clips, draw.captions).double()
-    distances = (texts - motions).norm(dim=-1).tolist()
-    clips = [measured.clips[number] for number in draw.clips.tolist()]
-    return list(zip(clips, draw.texts(measured.clips), distances, strict=True))
+    """Clips of the first replication, as it saw them, with their caption and the distance from it
+    to the motion.
+    """
+    seen = _Replication.of(0, measured, references, store)
+    texts = seen.references.texts(seen.draw.clips, seen.draw.captions).double()
+    distances = (texts - seen.motions.double()).norm(dim=-1).tolist()
+    every = measured.seen(0)
+    clips = [every[number] for number in seen.draw.clips.tolist()]
+    return list(zip(clips, seen.draw.texts(measured.clips), distances, strict=True))

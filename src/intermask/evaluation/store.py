@@ -6,6 +6,7 @@ REPORT/replications/NNN.safetensors      embeddings of one replication's motions
 REPORT/multimodality/NNN.safetensors     embeddings of several motions a caption
 REPORT/.../NNN.partial.safetensors       the same, so far as it was made before an interruption
 REPORT/references.safetensors            embeddings that are the same in all replications
+REPORT/references/NNN.safetensors        those of parts of longer clips, which change every time
 REPORT/samples/NAME.safetensors          motions of the first replication, to look at
 REPORT/report.json, report.md, report.html
 ```
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -202,10 +204,11 @@ class Rows:
         return f"{self.name}.partial"
 
     def put(self, rows: list[int], found: Mapping[str, Tensor]) -> None:
-        """Rows (k, ...) of each kind of number."""
+        """Rows (k, ...) of each kind of number; those that nobody puts stay NaN."""
         for key, values in found.items():
             if key not in self.tensors:
-                self.tensors[key] = values.new_zeros(len(self.done), *values.shape[1:])
+                shape = (len(self.done), *values.shape[1:])
+                self.tensors[key] = values.new_full(shape, math.nan)
             self.tensors[key][rows] = values
         self.done[rows] = True
 

@@ -393,6 +393,11 @@ class InteractionGenerator:
         return DurationEstimator(self.model.durations)
 
     @cached_property
+    def body(self) -> RestBody | None:
+        """Rest joints of SMPL-X, if they were given."""
+        return self._body() if callable(self._body) else self._body
+
+    @cached_property
     def scenes(self) -> Scenes:
         """How this model's features become people.
 
@@ -402,15 +407,14 @@ class InteractionGenerator:
         config = self.model.config
         if config.dataset == "interhuman":
             return InterHumanScenes(config.floor, self.consolidation)
-        body = self._body() if callable(self._body) else self._body
-        if body is None:
+        if self.body is None:
             raise UserError(
                 f"the model {config.name} was made for Inter-X, whose joints stand where the rest "
                 f"joints of SMPL-X say: give {BODY_MODEL} (--smplx FILE, in Python smplx=FILE of "
                 "load_generator), free for research at https://smpl-x.is.tue.mpg.de"
             )
         smoothing = (self.consolidation or ConsolidationOptions()).smoothing
-        return InterXScenes(body, smoothing)
+        return InterXScenes(self.body, smoothing)
 
 
 def load_generator(

@@ -73,20 +73,8 @@ class InterXScenes:
         return given
 
     def place(self, given: Motion, kept: Tensor, stride: int) -> GivenPose:
-        """A given motion as features; behind its end it goes on at the speed of its last frame."""
-        own = self.accepted(given)
-        rotations = torch.cat((own.root_rotations[:, :, None], own.rotations), 2).double()
-        pose = Pose(rotations, own.translations.double())
-        more = math.ceil(own.frames / stride) * stride + 1 - own.frames
-        places = pose.translations
-        ahead = torch.arange(1, more + 1).to(places)[:, None]
-        step = places[:, -1:] - places[:, -2:-1]
-        places = torch.cat((places, places[:, -1:] + ahead * step), 1)
-        rows = matrix_to_rows6d(rotations)
-        rows = torch.cat((rows, rows[:, -1:].expand(-1, more - 1, -1, -1)), 1)
-        last = torch.cat((places[:, :-1], places[:, 1:] - places[:, :-1]), -1)[:, :, None]
-        features = representation_smplx.from_joint_grid(torch.cat((rows, last), 2))
-        return GivenPose(pose, features.float())
+        """See `given_pose`."""
+        return given_pose(self.accepted(given), stride)
 
     def settled(self, placed: GivenPose, features: Tensor, kept: Tensor) -> SMPLXMotion:
         """Smoothed, and eased into the kept frames (2, t)."""
@@ -112,6 +100,27 @@ class InterXScenes:
         return SMPLXMotion(
             positions.to(dtype), rotations.to(dtype), roots.to(dtype), rest_pelvis=(x, y, z)
         )
+
+
+def given_pose(given: SMPLXMotion, stride: int) -> GivenPose:
+    """A given motion as features; behind its end it goes on at the speed of its last frame.
+
+    Args:
+        given: two or more frames.
+        stride: frames a token column.
+    """
+    rotations = torch.cat((given.root_rotations[:, :, None], given.rotations), 2).double()
+    pose = Pose(rotations, given.translations.double())
+    more = math.ceil(given.frames / stride) * stride + 1 - given.frames
+    places = pose.translations
+    ahead = torch.arange(1, more + 1).to(places)[:, None]
+    step = places[:, -1:] - places[:, -2:-1]
+    places = torch.cat((places, places[:, -1:] + ahead * step), 1)
+    rows = matrix_to_rows6d(rotations)
+    rows = torch.cat((rows, rows[:, -1:].expand(-1, more - 1, -1, -1)), 1)
+    last = torch.cat((places[:, :-1], places[:, 1:] - places[:, :-1]), -1)[:, :, None]
+    features = representation_smplx.from_joint_grid(torch.cat((rows, last), 2))
+    return GivenPose(pose, features.float())
 
 
 def ease_into_pose(generated: Pose, given: Pose, kept: Tensor, frames: int = EASE_FRAMES) -> Pose:
