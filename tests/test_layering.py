@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "geometry": {"skeleton"},
     "kinematics": {"geometry", "skeleton"},
     "smplx": {"errors", "geometry", "skeleton"},
+    "solver": {"skeleton"},  # two bodies and what they should meet
     # Motion in metres, as features, and as files.
     "motion": {"errors", "skeleton", "export.npz"},  # save and load, inside the methods
     "representation": {"conventions", "motion", "geometry", "skeleton"},
@@ -36,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "export": {"motion", *FOUNDATION},
     "data": {"representation", "representation_smplx", "motion", "smplx", *FOUNDATION},
     # Made data: people from a motion bank, who meet. Nothing that learns from it sees how.
-    "choreography": {"data", "motion", *FOUNDATION},
+    "choreography": {"data", "motion", "solver", *FOUNDATION},
     # Networks see tensors and sizes, never a dataset or a file.
     "masking": {"config"},
     "text": {"errors"},
@@ -49,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "generation": {
         "bundle", "devices", "models", "masking", "text", "representation",
-        "representation_smplx", "motion", "smplx",
+        "representation_smplx", "motion", "smplx", "solver",
         "training.runs", *FOUNDATION,  # a training run is a model that can be asked
     },
     "evaluation": {

@@ -25,7 +25,7 @@ from intermask.skeleton import FEET, SMPL22
 from walking import walking_pair
 
 NOTHING = ConsolidationOptions(
-    smoothing=0, calming=False, foot_lock=None, hand_contact=0, grounding=0, landing=0
+    smoothing=0, calming=False, settling=None, hand_contact=0, grounding=0, landing=0
 )
 
 
@@ -158,7 +158,7 @@ def test_turning_the_world_turns_the_result() -> None:
     turn = axis_angle_to_matrix(torch.tensor([0.0, 2.0, 0.0]))
     plain = consolidate(positions, rotations).positions
     turned = consolidate(positions @ turn.T, rotations).positions
-    torch.testing.assert_close(turned, plain @ turn.T, atol=1e-4, rtol=0)
+    torch.testing.assert_close(turned, plain @ turn.T, atol=1e-3, rtol=0)
 
 
 def test_exchanging_the_people_exchanges_the_result() -> None:

@@ -48,6 +48,13 @@ def test_somebody_lifted_by_the_other_stays_up() -> None:
     torch.testing.assert_close(land(people, FREE, FPS, 1.0), people)
 
 
+def test_somebody_a_hands_breadth_off_the_floor_is_not_carried() -> None:
+    people = raised(held_up(10, 75, 0.06), person=1)
+    landed = land(people, FREE, FPS, 1.0)
+    assert landed[1, 30:55, :, 1].amin(-1).max() < 0.031
+    torch.testing.assert_close(landed[0], people[0])
+
+
 def test_frames_that_must_stay_do_not_move_and_a_pair_moves_together() -> None:
     people = raised(torch.full((FRAMES,), 0.1))
     change = FREE.clone()

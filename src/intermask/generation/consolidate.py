@@ -16,14 +16,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from intermask.generation.footlock import FootLockOptions, foot_contacts, planted_feet
 from intermask.generation.jumps import spread_jumps
 from intermask.generation.landing import land
 from intermask.generation.rigid_bones import (
-    HandRelations,
     hand_relations,
     project_onto_bones,
 )
+from intermask.generation.settling import SettlingOptions, settle
 from intermask.generation.smoothing import (
     calm_bursts,
     fade_weights,
@@ -34,9 +33,9 @@ from intermask.kinematics import (
     bone_offsets,
     correct_rotations,
     fit_rotations,
-    forward_kinematics,
 )
-from intermask.skeleton import FEET, MEAN_ADULT_OFFSETS, SMPL22
+from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22
+from intermask.solver.bodies import Bodies
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,8 +46,8 @@ class ConsolidationOptions:
     """Frames of the Gaussian over positions and rotations; 0: none."""
     calming: bool = True
     """Whether bodies that jerk as no body can are smoothed more strongly, there and then."""
-    foot_lock: FootLockOptions | None = field(default_factory=FootLockOptions)
-    """How planted feet are held; None: not at all."""
+    settling: SettlingOptions | None = field(default_factory=SettlingOptions)
+    """How bodies are calmed, planted and kept apart; None: not at all."""
     hand_contact: float = 0.20
     """Metres within which a wrist keeps its place relative to a joint of the partner; 0: never."""
     grounding: float = 0.08
@@ -112,20 +111,20 @@ def consolidate(
     offsets = person_offsets(given[0], given[1], kept, known_roots)
     relations = hand_relations(targets, options.hand_contact, change)
     solved = project_onto_bones(targets, offsets, kept, relations, rounds=options.rounds)
-    if options.foot_lock is not None:
-        solved = _with_planted_feet(
-            solved, offsets, kept, change, relations, fps, options.foot_lock, options.rounds
-        )
 
     guess = fit_rotations(solved, offsets).root_rotations
     if known_roots is not None:
         guess = torch.where(kept[..., None, None], known_roots, guess)
     corrected = correct_rotations(solved, offsets, guess, turns)
-    final = forward_kinematics(offsets, solved[..., 0, :], *corrected)
-    roots = corrected.root_rotations
+    together = torch.cat((corrected.root_rotations[:, :, None], corrected.rotations), 2)
+    bodies = Bodies(offsets[:, 0], solved[..., 0, :], together)
+    if options.settling is not None:
+        bodies = settle(bodies, change, relations, fps, options.settling)
+    final = bodies.posed().positions
+    roots, turned = bodies.rotations[:, :, 0], bodies.rotations[:, :, 1:]
     if known_roots is not None:
         roots = torch.where(kept[..., None, None], known_roots, roots)
-    joints = torch.where(kept[..., None, None, None], given[1], corrected.rotations)
+    joints = torch.where(kept[..., None, None, None], given[1], turned)
     final = torch.where(kept[..., None, None], given[0], final)
     return Consolidated(*(part.to(positions.dtype) for part in (final, roots, joints)))
 
@@ -163,33 +162,6 @@ def person_offsets(
 _PLAUSIBLE_COSINE = 0.9  # 26 degrees
 _FLOOR_MARGIN = 0.01  # metres
 _UNEVEN = 0.02  # metres by which two people may stand at different heights
-
-
-def _with_planted_feet(
-    positions: Tensor,
-    offsets: Tensor,
-    kept: Tensor,
-    change: Tensor,
-    relations: HandRelations,
-    fps: float,
-    foot_lock: FootLockOptions,
-    rounds: int,
-) -> Tensor:
-    """Feet where `planted_feet` wants them, and the body after them."""
-    contacts = foot_contacts(positions, fps, foot_lock)
-    feet = list(FEET)
-    planted = planted_feet(positions, contacts, foot_lock)
-    moved = positions[..., feet, :] + change[..., None, None] * (planted - positions[..., feet, :])
-    lengths = offsets.norm(dim=-1)
-    target = positions.clone()
-    target[..., feet, :] = moved
-    for ankle, toes in (FEET[:2], FEET[2:]):
-        along = torch.nn.functional.normalize(target[..., ankle, :] - target[..., toes, :], dim=-1)
-        target[..., ankle, :] = target[..., toes, :] + lengths[..., toes, None] * along
-    target = torch.where(kept[..., None, None], positions, target)
-    heavy = torch.zeros(SMPL22.joint_count, dtype=torch.bool, device=positions.device)
-    heavy[feet] = True
-    return project_onto_bones(target, offsets, kept, relations, heavy=heavy, rounds=rounds)
 
 
 def _grounded(positions: Tensor, kept: Tensor, limit: float) -> Tensor:

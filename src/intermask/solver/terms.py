@@ -1,0 +1,148 @@
+"""What a solution should meet: each term is a sum of squares, metres or radians, over a clip.
+
+A term reads bodies as they are posed and gives one number; the solver adds them up. Weights say
+how many square metres of one thing a square metre of another is worth, a frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from intermask.skeleton import FEET, SMPL22
+from intermask.solver.bodies import Posed
+from intermask.solver.flesh import CAPSULES, RADII, Pairs, segments_apart
+
+Term = Callable[[Posed], Tensor]
+"""Bodies in the world -> a sum of squares ()."""
+
+_WRISTS = SMPL22.indices("left_wrist", "right_wrist")
+_NEAR = 0.25
+"""Metres of air between two capsules within which they are watched."""
+
+
+@dataclass(frozen=True)
+class Near:
+    """Joints stay where they were."""
+
+    target: Tensor
+    """(p, t, 22, 3) metres."""
+    weights: Tensor
+    """Broadcasts with (p, t, 22)."""
+
+    def __call__(self, posed: Posed) -> Tensor:
+        apart = (posed.positions - self.target).square().sum(-1)
+        return (self.weights * apart).sum()
+
+
+@dataclass(frozen=True)
+class Smooth:
+    """What is corrected changes smoothly: accelerations stay those of the base."""
+
+    target: Tensor
+    """(p, t, 22, 3) metres."""
+    weight: float
+
+    def __call__(self, posed: Posed) -> Tensor:
+        return self.weight * (posed.positions - self.target).diff(n=2, dim=1).square().sum()
+
+
+@dataclass(frozen=True)
+class Calm:
+    """Bodies accelerate little, above all those that jerk."""
+
+    weight: float
+
+    def __call__(self, posed: Posed) -> Tensor:
+        return self.weight * posed.positions.diff(n=3, dim=1).square().sum()
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Feet that stand are where they were planted."""
+
+    places: Tensor
+    """(p, t, 4, 3) metres: left ankle, left toes, right ankle, right toes."""
+    weights: Tensor
+    """(p, t, 4)."""
+
+    def __call__(self, posed: Posed) -> Tensor:
+        away = posed.positions[:, :, list(FEET)] - self.places
+        return (self.weights * away.square().sum(-1)).sum()
+
+
+@dataclass(frozen=True)
+class HandsHeld:
+    """Hands stay where they were on the partner."""
+
+    vectors: Tensor
+    """(2, t, 2, 22, 3) from each wrist of a person to each joint of the partner, metres."""
+    weights: Tensor
+    """(2, t, 2, 22); of a wrist, the mean over the joints near it counts."""
+
+    def __call__(self, posed: Posed) -> Tensor:
+        wrists = posed.positions[:, :, list(_WRISTS), None]
+        away = posed.positions.flip(0)[:, :, None] - wrists - self.vectors
+        share = self.weights / self.weights.sum(-1, keepdim=True).clamp_min(1.0)
+        return (share * away.square().sum(-1)).sum()
+
+
+@dataclass(frozen=True)
+class AboveFloor:
+    """No joint is below the floor."""
+
+    weight: float
+
+    def __call__(self, posed: Posed) -> Tensor:
+        return self.weight * (-posed.positions[..., 1]).clamp_min(0.0).square().sum()
+
+
+class Apart:
+    """Capsules do not overlap by more than soft flesh gives way.
+
+    Args:
+        posed: the bodies to begin with: only capsules that come near each other are watched.
+        people: whose capsules: (0, 1) for two people, (0, 0) and (1, 1) for limbs of one.
+        pairs: which capsules of the first and the second.
+        give: metres of overlap that flesh is granted.
+        weight: of a square metre.
+    """
+
+    def __init__(
+        self, posed: Posed, people: tuple[int, int], pairs: Pairs, give: float, weight: float
+    ) -> None:
+        starts, ends = zip(*CAPSULES, strict=True)
+        self.people, self.weight = people, weight
+        radii = posed.positions.new_tensor(RADII)
+        first, second = list(pairs.first), list(pairs.second)
+        reach = radii[first] + radii[second] - give
+        one, other = (posed.positions[person] for person in people)
+        apart = segments_apart(
+            one[:, [starts[i] for i in first]],
+            one[:, [ends[i] for i in first]],
+            other[:, [starts[i] for i in second]],
+            other[:, [ends[i] for i in second]],
+        )
+        self._frames, number = (apart < reach + _NEAR).nonzero(as_tuple=True)
+        pick = [
+            torch.tensor([column[i] for i in chosen])[number]
+            for column, chosen in ((starts, first), (ends, first), (starts, second), (ends, second))
+        ]
+        self._joints = pick
+        self._reach = reach[number]
+
+    def __call__(self, posed: Posed) -> Tensor:
+        one, other = (posed.positions[person] for person in self.people)
+        if not len(self._frames):
+            return one.new_zeros(())
+        frames, joints = self._frames, self._joints
+        apart = segments_apart(
+            one[frames, joints[0]],
+            one[frames, joints[1]],
+            other[frames, joints[2]],
+            other[frames, joints[3]],
+        )
+        return self.weight * (self._reach - apart).clamp_min(0.0).square().sum()
