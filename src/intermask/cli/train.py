@@ -19,6 +19,7 @@ from intermask.cli.console import (
     progress_bar,
     working,
 )
+from intermask.cli.option_groups import grouped
 from intermask.cli.options import (
     CacheOption,
     DeviceOption,
@@ -45,38 +46,6 @@ train_app = typer.Typer(
     "an evaluator, which measures them.",
 )
 
-DataOption = Annotated[
-    list[Path],
-    typer.Option("--data", metavar="DIR", help="A dataset folder; may be repeated."),
-]
-ShareOption = Annotated[
-    list[float] | None,
-    typer.Option(
-        "--share", help="Share of every batch, one for each --data in turn. Default: equal."
-    ),
-]
-RunOption = Annotated[
-    Path, typer.Option("--output", "-o", metavar="RUN", help="The run's folder, new or to resume.")
-]
-PresetOption = Annotated[
-    str | None,
-    typer.Option(
-        "--preset",
-        help="debug, small, paper-interhuman or paper-interx.  Default: small; a resumed run's own "
-        "settings.",
-    ),
-]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="KEY=VALUE",
-        help="Change a setting, such as optimiser.steps=2000; may be repeated.",
-    ),
-]
-ResumeOption = Annotated[
-    bool, typer.Option("--resume", help="Go on from the last checkpoint, as if never stopped.")
-]
 InitOption = Annotated[
     Path | None,
     typer.Option(
@@ -86,10 +55,75 @@ InitOption = Annotated[
         "steps than from scratch.",
     ),
 ]
-StopOption = Annotated[
-    int | None,
-    typer.Option("--stop-after", help="Stop after this step, with a checkpoint.", min=1),
-]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingOptions:
+    """What every training is asked."""
+
+    data: Annotated[
+        list[Path],
+        typer.Option("--data", metavar="DIR", help="A dataset folder; may be repeated."),
+    ]
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="RUN", help="The run's folder, new or to resume."),
+    ]
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            "--preset",
+            help="debug, small, paper-interhuman or paper-interx.  Default: small; a resumed run's "
+            "own settings.",
+        ),
+    ] = None
+    share: Annotated[
+        list[float] | None,
+        typer.Option(
+            "--share", help="Share of every batch, one for each --data in turn. Default: equal."
+        ),
+    ] = None
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a setting, such as optimiser.steps=2000; may be repeated.",
+        ),
+    ] = None
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint, as if never stopped.")
+    ] = False
+    stop_after: Annotated[
+        int | None,
+        typer.Option("--stop-after", help="Stop after this step, with a checkpoint.", min=1),
+    ] = None
+    device: DeviceOption = "auto"
+    cache: CacheOption = None
+    no_cache: NoCacheOption = False
+
+    def sources(self) -> list[Source]:
+        """The data folders with their shares.
+
+        Raises:
+            UserError: shares that do not fit.
+        """
+        from intermask.data.batching import Source
+
+        shares = self.share or [1.0] * len(self.data)
+        if len(shares) != len(self.data):
+            raise UserError(
+                f"{len(self.data)} data folders came with {len(shares)} shares; give one --share "
+                "for each --data, or none"
+            )
+        if any(not share > 0 for share in shares):
+            raise UserError(f"shares must be above 0, got {', '.join(map(str, shares))}")
+        return [Source(folder, share) for folder, share in zip(self.data, shares, strict=True)]
+
+    def with_usable_cache(self) -> TrainingOptions:
+        """The same with the folder where computed arrays will be kept, if anywhere."""
+        folder = cache_folder(self.cache, self.no_cache)
+        return replace(self, cache=folder, no_cache=folder is None)
 
 
 @train_app.command(
@@ -101,28 +135,17 @@ StopOption = Annotated[
         "intermask train tokenizer --init mybundle --data data/salsa -o runs/tuned",
     )
 )
-def tokenizer(
-    data: DataOption,
-    output: RunOption,
-    preset: PresetOption = None,
-    share: ShareOption = None,
-    settings: SetOption = None,
-    resume: ResumeOption = False,
-    stop_after: StopOption = None,
-    device: DeviceOption = "auto",
-    init: InitOption = None,
-    cache: CacheOption = None,
-    no_cache: NoCacheOption = False,
-) -> None:
+@grouped
+def tokenizer(options: TrainingOptions, init: InitOption = None) -> None:
     """Stage 1: turn one person's motion into a small map of codes and back."""
-    sources = _sources(data, share)
-    kept = cache_folder(cache, no_cache)
-    plan = replace(_plan("tokenizer", output, preset, settings, resume, init), cache=kept)
-    folders = " ".join(f"--data {folder}" for folder in data)
-    same = "" if preset is None else f" --preset {preset}"
+    sources = options.sources()
+    options = options.with_usable_cache()
+    plan = _plan("tokenizer", options, init)
+    folders = " ".join(f"--data {folder}" for folder in options.data)
+    same = "" if options.preset is None else f" --preset {options.preset}"
     same += "" if init is None else f" --init {init}"
-    then = f"intermask train transformer {folders} --tokenizer {output}{same} -o RUN"
-    _train_tokenizer(plan, sources, device, stop_after, then)
+    then = f"intermask train transformer {folders} --tokenizer {options.output}{same} -o RUN"
+    _train_tokenizer(plan, sources, then)
 
 
 @train_app.command(
@@ -134,19 +157,13 @@ def tokenizer(
         "-o runs/tuned",
     )
 )
+@grouped
 def transformer(
-    data: DataOption,
-    output: RunOption,
+    options: TrainingOptions,
     tokenizer: Annotated[
         Path | None,
         typer.Option("--tokenizer", metavar="RUN", help="A tokenizer run, or a bundle."),
     ] = None,
-    preset: PresetOption = None,
-    share: ShareOption = None,
-    settings: SetOption = None,
-    resume: ResumeOption = False,
-    stop_after: StopOption = None,
-    device: DeviceOption = "auto",
     text_source: TextSourceOption = None,
     init: InitOption = None,
     freeze_tokenizer: Annotated[
@@ -157,8 +174,6 @@ def transformer(
             "run RUN-tokenizer.",
         ),
     ] = False,
-    cache: CacheOption = None,
-    no_cache: NoCacheOption = False,
 ) -> None:
     """Stage 2: fill in hidden codes of both people from the text."""
     if freeze_tokenizer and (init is None or tokenizer is not None):
@@ -166,40 +181,42 @@ def transformer(
             "--freeze-tokenizer keeps the tokenizer of --init; give it with --init and without "
             "--tokenizer"
         )
-    sources = _sources(data, share)
-    settings, for_tokenizer = _divided(settings or (), init is not None and tokenizer is None)
-    both = init is not None and tokenizer is None and not freeze_tokenizer
-    both = both and not (resume and _is_run(output))
+    sources = options.sources()
+    whole = init is not None and tokenizer is None
+    settings, for_tokenizer = _divided(options.settings or (), whole)
+    both = whole and not freeze_tokenizer
+    both = both and not (options.resume and _is_run(options.output))
     # If the tokenizer is still to be done, there is nothing of the transformer to resume.
-    kept = cache_folder(cache, no_cache)
-    plan = _plan("transformer", output, preset, settings, resume and not both, init)
-    plan = replace(plan, cache=kept)
+    options = options.with_usable_cache()
+    own = replace(options, settings=settings, resume=options.resume and not both)
+    plan = _plan("transformer", own, init)
     if both:
-        tokenizer = output.with_name(f"{output.name}-tokenizer")
-        resume_tokenizer = resume and _is_run(tokenizer)
-        first = _plan("tokenizer", tokenizer, preset, for_tokenizer, resume_tokenizer, init)
-        first = replace(first, cache=kept)
+        tokenizer = options.output.with_name(f"{options.output.name}-tokenizer")
+        resumed = options.resume and _is_run(tokenizer)
+        asked = replace(
+            options, output=tokenizer, settings=for_tokenizer, resume=resumed, stop_after=None
+        )
+        first = _plan("tokenizer", asked, init)
         _check_one_process(first, plan)
-        if not (resume_tokenizer and _is_done(first)):
-            _train_tokenizer(first, sources, device, None, "the transformer, now")
-    engine = _start(plan, device)
+        if not (resumed and _is_done(first)):
+            _train_tokenizer(first, sources, "the transformer, now")
+    engine = _start(plan)
     with working("reading the data"):
         from intermask.training.runs import prepare_transformer
 
         stage = prepare_transformer(
-            output,
+            plan.run,
             plan.training,
             sources,
             tokenizer,
             engine.device,
-            resume=plan.resume,
+            resume=plan.options.resume,
             text_source=text_source,
             origin=plan.origin,
-            cache=plan.cache,
+            cache=plan.options.cache,
             watch=_watch(engine),
         )
-    then = f'intermask generate "Two people bow." --model {output} -o bow'
-    _fit(stage, plan, engine, stop_after, then)
+    _fit(stage, plan, engine, f'intermask generate "Two people bow." --model {plan.run} -o bow')
 
 
 @train_app.command(
@@ -207,42 +224,31 @@ def transformer(
         "intermask train evaluator --data data/salsa --data data/grapplemap -o runs/evaluator",
         "intermask train evaluator --data data/InterHuman --preset paper-interhuman "
         "--set text.encoder=clip --set text.width=768 -o runs/evaluator",
+        "intermask train evaluator --data data/Inter-X --preset paper-interx -o runs/evaluator",
         "intermask train evaluator --data data/salsa -o runs/evaluator --resume",
     )
 )
-def evaluator(
-    data: DataOption,
-    output: RunOption,
-    preset: PresetOption = None,
-    share: ShareOption = None,
-    settings: SetOption = None,
-    resume: ResumeOption = False,
-    stop_after: StopOption = None,
-    device: DeviceOption = "auto",
-    text_source: TextSourceOption = None,
-    cache: CacheOption = None,
-    no_cache: NoCacheOption = False,
-) -> None:
+@grouped
+def evaluator(options: TrainingOptions, text_source: TextSourceOption = None) -> None:
     """An evaluator: captions and motions in one space, to measure how well they go together."""
-    sources = _sources(data, share)
-    plan = _plan("evaluator", output, preset, settings, resume, None)
-    plan = replace(plan, cache=cache_folder(cache, no_cache))
-    engine = _start(plan, device)
+    sources = options.sources()
+    plan = _plan("evaluator", options.with_usable_cache(), None)
+    engine = _start(plan)
     with working("reading the data"):
         from intermask.evaluation.evaluators.runs import prepare_evaluator
 
         stage = prepare_evaluator(
-            output,
+            plan.run,
             plan.training,
             sources,
             engine.device,
-            resume=plan.resume,
+            resume=plan.options.resume,
             text_source=text_source,
-            cache=plan.cache,
+            cache=plan.options.cache,
             watch=_watch(engine),
         )
-    then = f"intermask evaluate MODEL --data {data[0]} --evaluator {output} -o REPORT"
-    _fit(stage, plan, engine, stop_after, then)
+    then = f"intermask evaluate MODEL --data {options.data[0]} --evaluator {plan.run} -o REPORT"
+    _fit(stage, plan, engine, then)
 
 
 def _check_one_process(*plans: Plan) -> None:
@@ -260,10 +266,8 @@ def _is_done(plan: Plan) -> bool:
     return read_history(plan.run).last_step >= int(plan.training.optimiser.steps)
 
 
-def _train_tokenizer(
-    plan: Plan, sources: list[Source], device: str, stop_after: int | None, then: str
-) -> None:
-    engine = _start(plan, device)
+def _train_tokenizer(plan: Plan, sources: list[Source], then: str) -> None:
+    engine = _start(plan)
     with working("reading the data"):
         from intermask.training.runs import prepare_tokenizer
 
@@ -272,12 +276,12 @@ def _train_tokenizer(
             plan.training,
             sources,
             engine.device,
-            resume=plan.resume,
+            resume=plan.options.resume,
             origin=plan.origin,
-            cache=plan.cache,
+            cache=plan.options.cache,
             watch=_watch(engine),
         )
-    _fit(stage, plan, engine, stop_after, then)
+    _fit(stage, plan, engine, then)
 
 
 def _divided(settings: Sequence[str], whole: bool) -> tuple[list[str], list[str]]:
@@ -298,41 +302,22 @@ def _is_run(folder: Path) -> bool:
     return (folder / LAST).is_file()
 
 
-def _sources(data: Sequence[Path], shares: Sequence[float] | None) -> list[Source]:
-    from intermask.data.batching import Source
-
-    shares = shares or [1.0] * len(data)
-    if len(shares) != len(data):
-        raise UserError(
-            f"{len(data)} data folders came with {len(shares)} shares; give one --share for each "
-            "--data, or none"
-        )
-    if any(not share > 0 for share in shares):
-        raise UserError(f"shares must be above 0, got {', '.join(map(str, shares))}")
-    return [Source(folder, share) for folder, share in zip(data, shares, strict=True)]
-
-
 @dataclass(frozen=True)
 class Plan:
     """One training that a command is about to do."""
 
     stage: StageName
-    run: Path
+    options: TrainingOptions
     training: Any
-    resume: bool
     origin: Origin | None
-    cache: Path | None = None
-    """Where computed arrays are kept for later runs."""
+
+    @property
+    def run(self) -> Path:
+        """The run's folder."""
+        return self.options.output
 
 
-def _plan(
-    stage: StageName,
-    run: Path,
-    preset: str | None,
-    settings: Sequence[str] | None,
-    resume: bool,
-    init: Path | None,
-) -> Plan:
+def _plan(stage: StageName, options: TrainingOptions, init: Path | None) -> Plan:
     """The configuration: of the preset, of the run to resume, or of the model to start from.
 
     ``--set`` has the last word in all three.
@@ -342,26 +327,27 @@ def _plan(
         from intermask.training import finetuning
         from intermask.training.runs import saved_training
 
-        changes = settings or ()
-        if resume and (preset is None or init is not None):
-            return Plan(stage, run, changed(saved_training(run, stage), changes), True, None)
+        preset, changes = options.preset, options.settings or ()
+        if options.resume and (preset is None or init is not None):
+            saved = saved_training(options.output, stage)
+            return Plan(stage, options, changed(saved, changes), None)
         if init is None or stage == "evaluator":
-            return Plan(stage, run, load_preset(stage, preset or "small", changes), resume, None)
+            return Plan(stage, options, load_preset(stage, preset or "small", changes), None)
         origin = finetuning.read_origin(init)
         base: Any = finetuning.base_settings(stage, origin) if preset is None else None
         if base is None:
             base = load_preset(stage, preset or finetuning.fitting_preset(origin))
         training: Any = changed(finetuning.settings_from(base, origin), changes)
         finetuning.check_same_network(training, origin)
-        return Plan(stage, run, training, resume, origin)
+        return Plan(stage, options, training, origin)
 
 
-def _start(plan: Plan, device: str) -> Engine:
+def _start(plan: Plan) -> Engine:
     """The processes that train together; the first one speaks for all of them."""
     with working("starting"):
         from intermask.training.engine import start_engine
 
-        engine = start_engine(plan.training.run, device)
+        engine = start_engine(plan.training.run, plan.options.device)
     if not engine.is_first:
         sys.stdout = io.StringIO()
     return engine
@@ -373,7 +359,7 @@ def _watch(engine: Engine) -> Watch:
     return progress_bar if engine.is_first else unwatched
 
 
-def _fit(stage: Any, plan: Plan, engine: Engine, stop_after: int | None, then: str) -> None:
+def _fit(stage: Any, plan: Plan, engine: Engine, then: str) -> None:
     """Train and say at the end what came of it."""
     from intermask.training.loop import fit
 
@@ -387,8 +373,8 @@ def _fit(stage: Any, plan: Plan, engine: Engine, stop_after: int | None, then: s
                 plan.run,
                 device=engine.device,
                 engine=engine,
-                resume=plan.resume,
-                stop_after=stop_after,
+                resume=plan.options.resume,
+                stop_after=plan.options.stop_after,
                 validate_first=plan.origin is not None,
                 on_step=view.on_step,
                 on_validation=view.on_validation,
