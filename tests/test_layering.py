@@ -37,7 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "export": {"motion", *FOUNDATION},
     "data": {"representation", "representation_smplx", "motion", "smplx", *FOUNDATION},
     # Made data: people from a motion bank, who meet. Nothing that learns from it sees how.
-    "choreography": {"data", "motion", "solver", *FOUNDATION},
+    "choreography": {"data", "motion", "representation", "solver", *FOUNDATION},
     # Networks see tensors and sizes, never a dataset or a file.
     "masking": {"config"},
     "text": {"errors"},

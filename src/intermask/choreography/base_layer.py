@@ -1,0 +1,270 @@
+"""The base layer: one person of real motion who goes a planned way and does planned actions.
+
+`perform` plans a way (`paths`), searches the bank for the chain of clips that goes it
+(`matching`), joins them (`blending`), lays the result along the way, adds gestures on top, and
+puts the feet down (`footwork`). What two people do to each other comes later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from intermask.choreography.bank import MotionBank, Segment, track_world
+from intermask.choreography.blending import blend_rotations, blend_values
+from intermask.choreography.bodies import Body
+from intermask.choreography.footwork import plant_feet
+from intermask.choreography.matching import (
+    RATES,
+    Chain,
+    Forced,
+    Library,
+    find_chain,
+    sample,
+    sample_rotations,
+)
+from intermask.choreography.paths import Way, planned_way
+from intermask.choreography.plans import Act, PersonPlan
+from intermask.data.limbs import smooth_in_time
+from intermask.errors import UserError
+from intermask.geometry import (
+    quaternion_inverse,
+    quaternion_multiply,
+    quaternion_to_matrix,
+)
+from intermask.motion import FPS
+from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22
+
+_UPPER = SMPL22.indices(
+    "spine1", "spine2", "spine3", "neck", "head", "left_collar", "right_collar", "left_shoulder",
+    "right_shoulder", "left_elbow", "right_elbow", "left_wrist", "right_wrist",
+)  # fmt: skip
+_LEG = SMPL22.indices("left_knee", "left_ankle")
+_FADE_SECONDS = 0.33
+"""Time in which a gesture of the upper body comes and goes."""
+_PULL_SECONDS = {"moving": 0.35, "resting": 0.5}
+"""Time constant with which a person is drawn to the planned way."""
+_PULL_ACTING = 0.15
+"""Share of that pull during an action."""
+_HOLD = 30.0
+"""How much more the pace of a clip counts where the person stands: standing people do not glide."""
+
+
+def perform(
+    bank: MotionBank,
+    plan: PersonPlan,
+    frames: int,
+    offsets: Tensor,
+    generator: torch.Generator,
+) -> Body:
+    """One person who does what a plan says.
+
+    Tags may name a side: "wave_left" is done with the left hand or foot, whatever the plan says of
+    mirroring; "wave" as it was captured, or as in a mirror if the plan is mirrored. An action
+    whose time differs from the clip's is played at most 15 % slower or faster; the rest of the
+    time is spent like the time between actions.
+
+    Args:
+        bank: the motion bank.
+        plan: way and actions.
+        frames: length of the result.
+        offsets: (22, 3) rest offsets of the person, metres.
+        generator: decides between equally good clips; the same state gives the same body.
+
+    Raises:
+        UserError: a tag or style that the bank does not have, or a plan without a way.
+    """
+    _check_style(bank, plan.style)
+    library = _library(bank)
+    scale = _leg_length(offsets) / _leg_length(torch.tensor(MEAN_ADULT_OFFSETS.copy()))
+    way = planned_way(plan, frames)
+    small = Way(way.track / way.track.new_tensor((scale, scale, 1.0)), way.resting)
+    casts = [_cast(library, act, plan.mirrored, generator) for act in plan.acts]
+    forced = _in_order([each for each in casts if not each.is_upper], frames)
+    clips = [each.forced for each in forced]
+    chain = find_chain(library, small, plan.style, clips, generator)
+    quaternions, root, contacts = _joined(library, chain)
+    track = _laid_along(library, chain, small, contacts, clips)
+    for cast in casts:
+        if cast.is_upper:
+            quaternions = _with_gesture(library, quaternions, cast)
+    place, rotations = track_world(track, root, quaternion_to_matrix(quaternions))
+    return plant_feet(Body(offsets, scale * place, rotations), contacts)
+
+
+@dataclass(frozen=True)
+class _Cast:
+    """The clip that an action is played by."""
+
+    forced: Forced
+    segment: Segment
+
+    @property
+    def is_upper(self) -> bool:
+        return self.segment.layer == "upper"
+
+
+@lru_cache(maxsize=2)
+def _library(bank: MotionBank) -> Library:
+    return Library(bank)
+
+
+def _check_style(bank: MotionBank, style: str) -> None:
+    known = sorted({segment.tag for segment in bank.segments if segment.kind == "rest"})
+    if style not in known:
+        raise UserError(f"the motion bank has no style {style!r}; it has {', '.join(known)}")
+
+
+def _leg_length(offsets: Tensor) -> float:
+    return float(offsets[list(_LEG)].norm(dim=-1).sum())
+
+
+def _cast(library: Library, act: Act, mirrored: bool, generator: torch.Generator) -> _Cast:
+    """Choose a clip for an action, and when it is played how fast."""
+    choices = _candidates(library, act.tag, mirrored)
+    number = choices[int(torch.randint(len(choices), (1,), generator=generator))]
+    segment = library.segments[number]
+    start = segment.start + (library.half if number >= len(library.bank.segments) else 0)
+    wanted = segment.frames / max(act.seconds * FPS, 1.0)
+    rate = min(max(wanted, RATES[0]), RATES[-1])
+    moment = FPS * (act.start + act.seconds / 2)
+    begin = round(moment - segment.key / rate)
+    position = start + segment.key - (moment - begin) * rate
+    end = round(moment + (segment.frames - 1 - segment.key) / rate)
+    return _Cast(Forced(begin, end, position, rate), segment)
+
+
+def _candidates(library: Library, tag: str, mirrored: bool) -> list[int]:
+    """Clips of a tag, on the side that it names, or on the plan's."""
+    count = len(library.bank.segments)
+    acts = [number for number, each in enumerate(library.segments) if each.kind == "act"]
+    plain = [number for number in acts if library.segments[number].tag == tag]
+    if plain:
+        return [number for number in plain if (number >= count) == mirrored]
+    name, _, side = tag.rpartition("_")
+    sided = [
+        number for number in acts
+        if library.segments[number].tag == name and library.segments[number].side == side
+    ]  # fmt: skip
+    if not sided:
+        known = sorted({library.segments[number].tag for number in acts})
+        raise UserError(
+            f"the motion bank has no action {tag!r}; it has {', '.join(known)}, with _left or "
+            "_right behind where a side acts"
+        )
+    return sided
+
+
+def _in_order(casts: Sequence[_Cast], frames: int) -> list[_Cast]:
+    """Actions of the whole body one after another: who comes later cuts off who is not done."""
+    ordered = sorted(casts, key=lambda each: each.forced.begin)
+    result = []
+    for number, cast in enumerate(ordered):
+        forced = cast.forced
+        if forced.begin < 0:
+            position = forced.position - forced.begin * forced.rate
+            forced = replace(forced, begin=0, position=position)
+        end = min(forced.end, frames)
+        if number + 1 < len(ordered):
+            end = min(end, ordered[number + 1].forced.begin)
+        if end > forced.begin:
+            result.append(replace(cast, forced=replace(forced, end=end)))
+    return result
+
+
+def _joined(library: Library, chain: Chain) -> tuple[Tensor, Tensor, Tensor]:
+    """Quaternions (t, 22, 4), pelvis (t, 3) seen from the track, and contacts (t, 4)."""
+
+    def before(jump: int) -> Tensor:
+        return chain.positions[jump] - chain.rates[jump] * torch.tensor((2.0, 1.0)).double()
+
+    quaternions = blend_rotations(
+        sample_rotations(library, chain.positions),
+        chain.jumps,
+        lambda jump: sample_rotations(library, before(jump)),
+    )
+    root = blend_values(
+        sample(library, library.root, chain.positions),
+        chain.jumps,
+        lambda jump: sample(library, library.root, before(jump)),
+    )
+    nearest = chain.positions.round().long().clamp(0, len(library.contacts) - 1)
+    return quaternions, root, library.contacts[nearest]
+
+
+def _laid_along(
+    library: Library, chain: Chain, way: Way, contacts: Tensor, acts: Sequence[Forced]
+) -> Tensor:
+    """(t, 3) the track: the clips' own pace, drawn to the planned way, by least squares."""
+    now = sample(library, library.track, chain.positions)
+    then = sample(library, library.track, chain.positions + chain.rates[:, None][:, 0])
+    pace = smooth_in_time((then - now)[None], 1.5)[0]
+    acting = torch.zeros(len(now), dtype=torch.bool)
+    for act in acts:
+        acting[act.begin : act.end] = True
+    standing = contacts[:, :2].any(1) & contacts[:, 2:].any(1) & way.resting & ~acting
+    hold = torch.where(standing, _HOLD, 1.0)
+    seconds = torch.where(way.resting, _PULL_SECONDS["resting"], _PULL_SECONDS["moving"])
+    pull = (seconds * FPS).pow(-2) * torch.where(acting, _PULL_ACTING, 1.0)
+    yaw = _drawn(pace[:, 2:], way.track[:, 2:], hold, pull)
+    turn = yaw[:, 0] - now[:, 2]
+    sine, cosine = turn.sin(), turn.cos()
+    step = torch.stack(
+        (cosine * pace[:, 0] + sine * pace[:, 1], cosine * pace[:, 1] - sine * pace[:, 0]), 1
+    )
+    place = _drawn(step, way.track[:, :2], hold, pull)
+    return torch.cat((place, yaw), 1)
+
+
+def _drawn(step: Tensor, goal: Tensor, hold: Tensor, pull: Tensor) -> Tensor:
+    """(t, c) with steps near ``step`` (t, c), weighed by ``hold``, near the ``goal`` by ``pull``."""
+    frames = len(goal)
+    normal = torch.diag(pull.double())
+    right = pull.double()[:, None] * goal.double()
+    weight, wanted = hold[:-1].double(), step[:-1].double()
+    own = torch.arange(frames - 1)
+    normal[own, own] += weight
+    normal[own + 1, own + 1] += weight
+    normal[own, own + 1] -= weight
+    normal[own + 1, own] -= weight
+    right[:-1] -= weight[:, None] * wanted
+    right[1:] += weight[:, None] * wanted
+    return torch.linalg.solve(normal, right).float()
+
+
+def _with_gesture(library: Library, quaternions: Tensor, cast: _Cast) -> Tensor:
+    """The upper body taken over by a gesture, which fades in and out."""
+    frames = len(quaternions)
+    begin, end = max(cast.forced.begin, 0), min(cast.forced.end, frames)
+    if end <= begin:
+        return quaternions
+    own = torch.arange(begin, end)
+    positions = cast.forced.position + cast.forced.rate * (own - cast.forced.begin).double()
+    gesture = sample_rotations(library, positions)
+    fade = _FADE_SECONDS * FPS
+    edge = torch.minimum(own - cast.forced.begin, cast.forced.end - 1 - own) / fade
+    share = edge.clamp(0, 1)
+    weight = (share**3 * (10 - 15 * share + 6 * share**2))[:, None, None]
+    result = quaternions.clone()
+    upper = list(_UPPER)
+    # The chest shall look where it looked in the clip, whatever the hips do now.
+    chest = quaternion_multiply(gesture[:, 0], gesture[:, upper[0]])
+    goal = gesture[:, upper].clone()
+    goal[:, 0] = quaternion_multiply(quaternion_inverse(quaternions[begin:end, 0]), chest)
+    result[begin:end, upper] = _between(quaternions[begin:end, upper], goal, weight)
+    return result
+
+
+def _between(first: Tensor, second: Tensor, weight: Tensor) -> Tensor:
+    """Quaternions (..., 4) between two, by spherical interpolation."""
+    second = torch.where((first * second).sum(-1, keepdim=True) < 0, -second, second)
+    angle = torch.acos((first * second).sum(-1, keepdim=True).clamp(-1, 1))
+    small = angle < 1e-4
+    sine = angle.sin().where(~small, torch.ones_like(angle))
+    a = torch.where(small, 1 - weight, ((1 - weight) * angle).sin() / sine)
+    b = torch.where(small, weight.expand_as(a), (weight * angle).sin() / sine)
+    return torch.nn.functional.normalize(a * first + b * second, dim=-1)

@@ -1,0 +1,391 @@
+"""Motion matching: the chain of bank frames that goes a planned way best.
+
+Every sixth of a second the search may go on with the clip it is in, or go over to any other where
+feet, hands and trunk are alike (that is what keeps the phase of the feet). The plan is known as a
+whole, so a beam search weighs what comes later too, instead of greedily taking the next best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from intermask.choreography.bank import MotionBank, track_world
+from intermask.choreography.paths import Way
+from intermask.geometry import matrix_to_quaternion, yaw_matrix
+from intermask.kinematics import forward_kinematics
+from intermask.motion import FPS
+from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22
+
+DECISION_FRAMES = 5
+"""Frames between two chances to go over to another clip."""
+RATES = (0.87, 1.0, 1.15)
+"""Speeds at which clips may be played."""
+HORIZONS = (10, 20, 30)
+"""Frames ahead at which the way of a clip is compared with the plan."""
+
+_HORIZON_WEIGHTS = (1.0, 0.6, 0.3)
+_SPEED_UNIT, _TURN_UNIT = 0.16, 0.5
+"""Metres and radians a second off the plan that cost as much as a worn-out transition."""
+_POSE_UNITS = {"feet": 0.07, "hands": 0.22, "trunk": 0.10, "height": 0.04}
+_MOTION_UNITS = {"feet": 0.8, "hands": 1.2, "trunk": 0.6, "height": 0.3}
+_JUMP_COST = 0.8
+"""Price of any transition."""
+_MIN_RUN = 2
+"""Decisions that a clip is kept for at least."""
+_BEAM = 20
+_JUMPS_KEPT = 40
+_ENTRY_STEP = 3
+"""Every so many frames of the bank can be gone over to."""
+_TASTE = 0.5
+"""How far chance may prefer one clip over another, a decision."""
+_MOVE_AT_REST, _REST_ON_THE_MOVE = 1.2, 1.2
+
+_GROUPS = {
+    "feet": SMPL22.indices("left_ankle", "right_ankle", "left_foot", "right_foot"),
+    "hands": SMPL22.indices("left_wrist", "right_wrist"),
+    "trunk": SMPL22.indices(
+        "head",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Forced:
+    """A clip that must be played: at frame ``begin`` it is at ``position``, until ``end``.
+
+    Attributes:
+        begin: frame of the scene.
+        end: one past its last frame.
+        position: frame of the library (of both sides), which may be between two.
+        rate: frames of the library a frame of the scene.
+    """
+
+    begin: int
+    end: int
+    position: float
+    rate: float
+
+
+@dataclass(frozen=True)
+class Chain:
+    """What is played when.
+
+    Attributes:
+        positions: (t) frame of the library, which may be between two.
+        rates: (t) frames of the library a frame of the scene.
+        jumps: frames at which another clip begins, without the first.
+    """
+
+    positions: Tensor
+    rates: Tensor
+    jumps: tuple[int, ...]
+
+
+class Library:
+    """A bank and its mirror image, end to end, ready to be searched."""
+
+    def __init__(self, bank: MotionBank) -> None:
+        both = (bank, bank.mirrored)
+        self.bank = bank
+        self.half = bank.frames
+        self.segments = (*bank.segments, *bank.mirrored.segments)
+        count = len(bank.segments)
+        self.segment_of = torch.cat([bank.segment_of_frame, bank.segment_of_frame + count])
+        starts = torch.tensor([segment.start for segment in bank.segments])
+        stops = torch.tensor([segment.stop for segment in bank.segments])
+        self.first = torch.cat((starts, starts + self.half))[self.segment_of]
+        self.last = torch.cat((stops, stops + self.half))[self.segment_of] - 1
+        self.rotations = torch.cat([each.rotations for each in both])
+        self.root = torch.cat([each.root for each in both])
+        self.track = torch.cat([each.track for each in both])
+        self.contacts = torch.cat([each.contacts for each in both])
+
+    @cached_property
+    def quaternions(self) -> Tensor:
+        """(2f, 22, 4) w first, neighbours in the same half."""
+        return matrix_to_quaternion(self.rotations)
+
+    @cached_property
+    def poses(self) -> Tensor:
+        """(2f, d) where feet, hands and head are and how they move, as seen from the track."""
+        offsets = torch.tensor(MEAN_ADULT_OFFSETS.copy(), dtype=torch.float32)
+        place, world = track_world(self.track, self.root, self.rotations)
+        positions = forward_kinematics(offsets, place, world[:, 0], world[:, 1:])
+        back = yaw_matrix(-self.track[:, 2])
+        origin = torch.stack(
+            (self.track[:, 0], torch.zeros_like(self.track[:, 0]), self.track[:, 1]), -1
+        )
+        own = (back[:, None] @ (positions - origin[:, None])[..., None])[..., 0]
+        moved = (back[:, None] @ self._speed(positions)[..., None])[..., 0]
+        parts = []
+        for name, joints in _GROUPS.items():
+            chosen = list(joints)
+            parts += [
+                own[:, chosen].flatten(1) / (_POSE_UNITS[name] * len(chosen) ** 0.5),
+                moved[:, chosen].flatten(1) / (_MOTION_UNITS[name] * len(chosen) ** 0.5),
+            ]
+        parts += [
+            own[:, 0, 1:2] / _POSE_UNITS["height"],
+            moved[:, 0, 1:2] / _MOTION_UNITS["height"],
+        ]
+        return torch.cat(parts, 1)
+
+    def _speed(self, positions: Tensor) -> Tensor:
+        own = torch.arange(len(positions))
+        after, before = torch.minimum(own + 1, self.last), torch.maximum(own - 1, self.first)
+        return FPS * (positions[after] - positions[before]) / (after - before)[:, None, None]
+
+    @cached_property
+    def ways(self) -> Tensor:
+        """(rates, 2f, horizons * 3) mean speed over the frames ahead: left, ahead, turning."""
+        own = torch.arange(len(self.track))
+        result = []
+        for rate in RATES:
+            parts = []
+            for horizon in HORIZONS:
+                there = torch.minimum((own + horizon * rate).round().long(), self.last)
+                parts.append(
+                    _local_speed(self.track, self.track[there], (there - own).clamp(min=1) / rate)
+                )
+            result.append(torch.cat(parts, 1))
+        return torch.stack(result)
+
+    @cached_property
+    def entries(self) -> Tensor:
+        """(e) frames that can be gone over to: not of actions, not near the end of a clip."""
+        own = torch.arange(len(self.track))
+        free = torch.tensor([segment.kind != "act" for segment in self.segments])
+        inside = (own - self.first >= 2) & (self.last - own >= 3 * DECISION_FRAMES)
+        return own[free[self.segment_of] & inside & ((own - self.first) % _ENTRY_STEP == 2)]
+
+    @cached_property
+    def entry_poses(self) -> Tensor:
+        """(e, d) `poses` of the entries."""
+        return self.poses[self.entries]
+
+
+def _local_speed(track: Tensor, there: Tensor, frames: Tensor) -> Tensor:
+    """(n, 3) metres and radians a second from tracks (n, 3) to others, seen from the former."""
+    gap = there - track
+    sine, cosine = track[:, 2].sin(), track[:, 2].cos()
+    left = cosine * gap[:, 0] - sine * gap[:, 1]
+    ahead = sine * gap[:, 0] + cosine * gap[:, 1]
+    return FPS * torch.stack((left, ahead, gap[:, 2]), 1) / frames[:, None]
+
+
+@dataclass
+class _Beam:
+    """The best chains up to a decision, b of them."""
+
+    position: Tensor  # (b) frame of the library now, may be between two
+    rate: Tensor  # (b) index of `RATES`, or -1 for a forced clip
+    age: Tensor  # (b) decisions in this clip
+    cost: Tensor  # (b)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """One decision, to go back along: for each chain of the beam, its parent and its place."""
+
+    parent: Tensor
+    position: Tensor
+    speed: Tensor
+    jumped: Tensor
+
+
+def find_chain(
+    library: Library,
+    way: Way,
+    style: str,
+    forced: Sequence[Forced],
+    generator: torch.Generator,
+) -> Chain:
+    """The chain of clips that goes the way best.
+
+    Args:
+        library: what there is.
+        way: (t) where to be; in the bank's metres.
+        style: tag of the clips for when the way rests.
+        forced: clips that must be played, in order and apart.
+        generator: decides which of about equally good clips.
+    """
+    search = _Search(library, way, style, generator)
+    frames = len(way.track)
+    for begin in range(0, frames, DECISION_FRAMES):
+        act = next((each for each in forced if each.begin <= begin < each.end), None)
+        if act is None:
+            search.decide(begin)
+        else:
+            search.force(begin, act)
+    return search.chain(frames)
+
+
+class _Search:
+    """The beam and how it came about."""
+
+    def __init__(self, library: Library, way: Way, style: str, generator: torch.Generator) -> None:
+        self.library, self.way = library, way
+        usable = torch.tensor(
+            [each.kind == "move" or each.tag == style for each in library.segments]
+        )
+        chosen = usable[library.segment_of[library.entries]]
+        self.entries, self.entry_poses = library.entries[chosen], library.entry_poses[chosen]
+        # A clip and its mirror image are tasted apart: people have a favourite leg.
+        self.taste = _TASTE * torch.rand(len(library.segments), generator=generator)
+        self.moves = torch.tensor([each.kind == "move" for each in library.segments])
+        self.beam: _Beam | None = None
+        self.steps: list[_Step] = []
+
+    def decide(self, frame: int) -> None:
+        """Go on, or over to another clip."""
+        entries = self.entries
+        wanted = self._wanted(frame)
+        here = self._costs_of(entries, wanted, frame)  # (rates, e)
+        if self.beam is None:
+            price, rate = here.min(0)
+            best = price.topk(_BEAM, largest=False).indices
+            zeros = torch.zeros(_BEAM, dtype=torch.long)
+            self._keep(zeros, entries[best].double(), rate[best], zeros, price[best], zeros > 0)
+            return
+        beam = self.beam
+        speed = self._speed(beam.rate)
+        goes_on = beam.position + DECISION_FRAMES * speed
+        current = goes_on.round().long()
+        last = self.library.last[beam.position.round().long()]
+        alive = (goes_on + DECISION_FRAMES * speed <= last) & (beam.rate >= 0)
+        own = self._costs_at(current.minimum(last), beam.rate.clamp(min=0), wanted, frame)
+        going_on = (beam.cost + own).masked_fill(~alive, torch.inf)
+        poses = self.library.poses[current.minimum(last)]
+        worn = torch.cdist(poses, self.entry_poses).square() + _JUMP_COST
+        young = (beam.age < _MIN_RUN) & alive
+        total = worn + (beam.cost + 50.0 * young)[:, None]
+        by_entry, parent = total.min(0)
+        price, rate = here.min(0)
+        over = by_entry + price
+        best = over.topk(min(_JUMPS_KEPT, len(entries)), largest=False).indices
+        costs = torch.cat((going_on, over[best]))
+        chosen = costs.topk(min(_BEAM, len(costs)), largest=False).indices
+        chosen = chosen[torch.isfinite(costs[chosen])]
+        self._keep(
+            torch.cat((torch.arange(len(beam.cost)), parent[best]))[chosen],
+            torch.cat((goes_on, entries[best].double()))[chosen],
+            torch.cat((beam.rate, rate[best]))[chosen],
+            torch.cat((beam.age + 1, torch.zeros_like(best)))[chosen],
+            costs[chosen],
+            torch.cat((torch.zeros(len(beam.cost)), torch.ones(len(best)))).bool()[chosen],
+        )
+
+    def force(self, frame: int, act: Forced) -> None:
+        """Play a clip that must be played."""
+        position = act.position + act.rate * (frame - act.begin)
+        spot = torch.tensor([position], dtype=torch.float64)
+        old = torch.tensor([-1])
+        jumped = frame - act.begin < DECISION_FRAMES
+        if self.beam is None:
+            self._keep(
+                torch.zeros(1, dtype=torch.long), spot, old, old + 9, torch.zeros(1), old > 0
+            )
+        else:
+            cost = self.beam.cost
+            if jumped:
+                ahead = self.beam.position + DECISION_FRAMES * self._speed(self.beam.rate)
+                last = self.library.last[self.beam.position.round().long()]
+                there = self.library.poses[ahead.round().long().minimum(last)]
+                goal = self.library.poses[spot.round().long()]
+                cost = cost + torch.cdist(there, goal)[:, 0].square()
+            best = cost.argmin().view(1)
+            self._keep(best, spot, old, old + 9, cost[best], torch.tensor([jumped]))
+        self._forced_rate = act.rate
+
+    _forced_rate = 1.0
+
+    def _speed(self, rate: Tensor) -> Tensor:
+        rates = torch.tensor((*RATES, self._forced_rate), dtype=torch.float64)
+        return rates[rate]  # -1, a forced clip, is the last
+
+    def _keep(
+        self, parent: Tensor, position: Tensor, rate: Tensor, age: Tensor, cost: Tensor,
+        jumped: Tensor,
+    ) -> None:  # fmt: skip
+        self.beam = _Beam(position, rate, age, cost)
+        self.steps.append(_Step(parent, position, self._speed(rate), jumped))
+
+    def _wanted(self, frame: int) -> Tensor:
+        """(horizons * 3) mean speed of the plan over the frames ahead."""
+        track = self.way.track
+        parts = []
+        for horizon in HORIZONS:
+            there = min(frame + horizon, len(track) - 1)
+            frames = torch.tensor([float(max(there - frame, 1))])
+            parts.append(_local_speed(track[frame : frame + 1], track[there : there + 1], frames))
+        return torch.cat(parts, 1)[0]
+
+    def _price(self, ways: Tensor, wanted: Tensor) -> Tensor:
+        """(...) cost of ways (..., horizons * 3) that are not the wanted one."""
+        unit = ways.new_tensor((_SPEED_UNIT, _SPEED_UNIT, _TURN_UNIT) * len(HORIZONS))
+        weight = ways.new_tensor(_HORIZON_WEIGHTS).repeat_interleave(3)
+        return (weight * ((ways - wanted) / unit).square()).sum(-1)
+
+    def _costs_of(self, frames: Tensor, wanted: Tensor, frame: int) -> Tensor:
+        return self._price(self.library.ways[:, frames], wanted) + self._habit(frames, frame)
+
+    def _costs_at(self, frames: Tensor, rate: Tensor, wanted: Tensor, frame: int) -> Tensor:
+        return self._price(self.library.ways[rate, frames], wanted) + self._habit(frames, frame)
+
+    def _habit(self, frames: Tensor, frame: int) -> Tensor:
+        """(n) cost of what a clip is, whatever its way."""
+        segments = self.library.segment_of[frames]
+        moves = self.moves[segments]
+        if bool(self.way.resting[frame]):
+            return self.taste[segments] + _MOVE_AT_REST * moves
+        return self.taste[segments] + _REST_ON_THE_MOVE * ~moves
+
+    def chain(self, frames: int) -> Chain:
+        """The cheapest chain, frame by frame."""
+        assert self.beam is not None
+        number = int(self.beam.cost.argmin())
+        positions: list[Tensor] = []
+        rates: list[Tensor] = []
+        jumps: list[int] = []
+        steps = torch.arange(DECISION_FRAMES, dtype=torch.float64)
+        for decision in reversed(range(len(self.steps))):
+            step = self.steps[decision]
+            positions.append(step.position[number] + step.speed[number] * steps)
+            rates.append(step.speed[number].expand(DECISION_FRAMES))
+            if bool(step.jumped[number]):
+                jumps.append(decision * DECISION_FRAMES)
+            number = int(step.parent[number])
+        return Chain(
+            torch.cat(positions[::-1])[:frames],
+            torch.cat(rates[::-1])[:frames],
+            tuple(jump for jump in reversed(jumps) if jump > 0),
+        )
+
+
+def sample_rotations(library: Library, positions: Tensor) -> Tensor:
+    """Quaternions (t, 22, 4) of frames (t) that may be between two of one clip."""
+    before, after, share = _neighbours(library, positions)
+    first, second = library.quaternions[before], library.quaternions[after]
+    second = torch.where((first * second).sum(-1, keepdim=True) < 0, -second, second)
+    return functional.normalize(first.lerp(second, share[:, None, None]), dim=-1)
+
+
+def sample(library: Library, values: Tensor, positions: Tensor) -> Tensor:
+    """Values (t, c) of arrays (2f, c) at frames (t) that may be between two of one clip."""
+    before, after, share = _neighbours(library, positions)
+    return values[before].lerp(values[after], share[:, None])
+
+
+def _neighbours(library: Library, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    middle = positions.round().long().clamp(0, len(library.last) - 1)
+    first, last = library.first[middle], library.last[middle]
+    inside = positions.maximum(first).minimum(last)
+    before = inside.floor().long()
+    after = torch.minimum(before + 1, last)
+    return before, after, (inside - before).float()
