@@ -39,7 +39,7 @@ def test_a_pair_that_hovers_is_set_down_and_stays_as_it_was_on_each_other() -> N
 
 
 def test_a_leap_stays() -> None:
-    people = raised(held_up(40, 52, 0.3))
+    people = raised(held_up(42, 51, 0.2))
     torch.testing.assert_close(land(people, FREE, FPS, 1.0), people)
 
 

@@ -13,8 +13,8 @@ from torch import Tensor
 
 from intermask.generation.smoothing import smooth_positions, smoothstep
 
-LEAP_SECONDS = 0.5
-"""Both may be off the floor for so long: a leap of this time rises by 30 cm."""
+LEAP_SECONDS = 0.35
+"""Both may be off the floor for so long: a leap of this time rises by 15 cm."""
 _MARGIN = 0.01  # metres off the floor that nobody sees
 _MARGIN_ALONE = 0.03  # the same beside a partner who stands on it
 _SMOOTHING = 2.0  # frames
