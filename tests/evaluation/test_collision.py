@@ -67,6 +67,26 @@ def test_depth_of_two_capsules_is_radii_less_distance() -> None:
     assert depths[0, forearm, other] == 0.0
 
 
+def test_no_capsule_is_passed_over() -> None:
+    """Bones that are too far apart to overlap are not measured: all others are."""
+    generator = torch.Generator().manual_seed(0)
+    for size in (0.05, 0.2, 1.0):
+        pair = size * torch.randn(2, 60, 22, 3, generator=generator, dtype=torch.float64)
+        starts, ends = (list(column) for column in zip(*CAPSULES, strict=True))
+        distances = segment_distances(
+            pair[0][:, starts, None], pair[0][:, ends, None],
+            pair[1][:, None, starts], pair[1][:, None, ends],
+        )  # fmt: skip
+        radii = torch.tensor(RADII, dtype=torch.float64)
+        expected = radii[:, None] + radii - distances
+        expected[expected < 0.05] = 0.0
+        forearms = [number for number, (start, _) in enumerate(CAPSULES) if start in (18, 19)]
+        for forearm in forearms:
+            expected[:, forearm, forearms] = 0.0
+        assert bool((expected > 0).any())
+        torch.testing.assert_close(capsule_depths(pair), expected, atol=0.0, rtol=0.0)
+
+
 def test_small_overlap_and_forearms_count_nothing() -> None:
     inside = capsule_depths(standing_pair(apart=0.0))
     forearms = [number for number, (start, _) in enumerate(CAPSULES) if start in (18, 19)]

@@ -364,6 +364,7 @@ LIMITED = FakeEvaluator(max_frames=36)
 @pytest.fixture(scope="module")
 def longer(root: Path, generator: InteractionGenerator) -> Data:
     data = Data.read([root], PLAN, generator.model, LIMITED)
+    assert data.longest == 36
     parts = {clip.parts for clip in data.clips}
     assert parts == {1, 37 - 36 + 1, 41 - 36 + 1}
     return data
@@ -382,7 +383,8 @@ def of_longer(
 def test_real_rows_are_of_the_parts_that_a_replication_drew(
     of_longer: tuple[Evaluation, dict[str, Any]],
 ) -> None:
-    evaluation, _ = of_longer
+    evaluation, report = of_longer
+    assert "clips are looked at up to 36 frames, not 300" in report["protocol"]["why_not"]
     coder = evaluation.generator.coder
     seen = [evaluation.measured.seen(number) for number in range(3)]
     assert any(

@@ -20,6 +20,9 @@ JOINT_CLEARANCE = 0.12
 MIN_DEPTH = 0.05
 """Metres of overlap of two capsules that soft bodies are granted (MAGNet)."""
 
+_ROUNDING = 1e-5
+"""Metres by which sums of lengths may be off."""
+
 _RADII = {
     ("pelvis", "spine1"): 0.12,
     ("spine1", "spine2"): 0.11,
@@ -91,18 +94,22 @@ def capsule_depths(positions: Tensor) -> Tensor:
     """
     starts, ends = (list(column) for column in zip(*CAPSULES, strict=True))
     first, second = positions.unbind(-4)
-    distances = segment_distances(
-        first[..., starts, None, :],
-        first[..., ends, None, :],
-        second[..., None, starts, :],
-        second[..., None, ends, :],
-    )
-    radii = distances.new_tensor(RADII)
-    depths = radii[:, None] + radii - distances
-    counts = torch.ones(len(RADII), len(RADII), dtype=torch.bool, device=depths.device)
+    a, b = first[..., starts, None, :], first[..., ends, None, :]
+    c, d = second[..., None, starts, :], second[..., None, ends, :]
+    radii = positions.new_tensor(RADII)
+    thick = radii[:, None] + radii
+    # Most capsules are so far apart that the middles of their bones tell it already.
+    middles = (a + b - c - d).norm(dim=-1)
+    halves = (b - a).norm(dim=-1) + (d - c).norm(dim=-1)
+    near = (middles - halves) / 2 <= thick - MIN_DEPTH + _ROUNDING
     for forearm in _FOREARMS:
-        counts[forearm, list(_FOREARMS)] = False
-    return torch.where(counts & (depths >= MIN_DEPTH), depths, torch.zeros_like(depths))
+        near[..., forearm, list(_FOREARMS)] = False
+    thick = thick.expand(near.shape)
+    distances = segment_distances(*(end.expand(*near.shape, 3)[near] for end in (a, b, c, d)))
+    found = thick[near] - distances
+    depths = torch.zeros_like(middles)
+    depths[near] = torch.where(found >= MIN_DEPTH, found, torch.zeros_like(found))
+    return depths
 
 
 def segment_distances(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:

@@ -28,6 +28,8 @@ class Data:
 
     folders: tuple[Path, ...]
     clips: tuple[EvaluationClip, ...]
+    longest: int = 300
+    """Most stored frames of a clip that are looked at."""
 
     @staticmethod
     def read(
@@ -63,7 +65,7 @@ class Data:
         names = [clip.name for clip in clips]
         if len(set(names)) < len(names):
             raise UserError("two of the datasets have one name; rename a folder")
-        return Data(tuple(folders), tuple(clips))
+        return Data(tuple(folders), tuple(clips), longest)
 
 
 def body_model(folders: Sequence[Path]) -> Path | None:

@@ -46,6 +46,8 @@ from intermask.smplx import BODY_MODEL, RestBody
 from intermask.training.representations import representation_of
 
 OFFICIAL = {"interhuman": metrics.INTERHUMAN, "interx": metrics.INTERX}
+OFFICIAL_FRAMES = {"interhuman": 300, "interx": 150}
+"""Most stored frames of a clip that are looked at (method, sections 1 and 2)."""
 SHOWN_SAMPLES = 6
 """Worst motions, and best, that a report shows."""
 
@@ -277,6 +279,9 @@ class Evaluation:
                 f"R-precision searches pools of {pool}, not {official.pool}{few}; the smaller the "
                 "pool, the higher it is"
             )
+        longest, usual = self.data.longest, OFFICIAL_FRAMES[model.config.dataset]
+        if longest != usual:
+            found.append(f"clips are looked at up to {longest} frames, not {usual}")
         pairs, whole = official.diversity_pairs, clips // pool * pool
         if whole < pairs:
             found.append(f"Diversity of {whole} pairs of motions, not {pairs}")

@@ -84,7 +84,8 @@ class Plan:
         if clips < available:
             found.append(f"{clips} of {available} clips were looked at")
         if self.replications != official.replications:
-            found.append(f"{self.replications} replications, not {official.replications}")
+            rough = ", so intervals are rough" if self.replications < official.replications else ""
+            found.append(f"{self.replications} replications, not {official.replications}{rough}")
         if not self.prompts:
             found.append("MultiModality was not measured")
         elif self.sizes(clips) != (official.prompts, official.samples):
