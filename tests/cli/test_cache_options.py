@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +51,35 @@ def test_a_folder_that_cannot_be_written_is_refused_at_once(
     base = ("train", "tokenizer", "--data", dataset, *DEBUG, "-o", tmp_path / "a")
     assert "is not a folder" in fails(*base, "--cache", tmp_path / "file")
     assert not (tmp_path / "a").exists()
+
+
+def test_what_is_kept_is_listed_and_removed(run: Any, dataset: Path, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    base = ("data", "cache", "--cache", cache)
+    assert f"{cache} holds no such entries" in run(*base).stdout
+    command = ("train", "tokenizer", "--data", dataset, *DEBUG, "--cache", cache)
+    assert run(*command, "-o", tmp_path / "a").exit_code == 0
+    result = run(*base)
+    assert result.exit_code == 0, result.output
+    for words in ("walks, train", "walks, val", "fingerprints", "today", f"in {cache}"):
+        assert words in result.stdout
+    assert "holds no such entries" in run(*base, "--unused", 1).stdout
+    assert "removed 0 entries" in run(*base, "--clean").stdout
+    (index,) = [path for path in cache.glob("clips-*/index.json") if "val" in path.read_text()]
+    long_ago = time.time() - 31 * 86400
+    os.utime(index, (long_ago, long_ago))
+    assert "31 days ago" in run(*base, "--unused", 30).stdout
+    assert "removed 1 entry" in run(*base, "--clean").stdout
+    assert "walks, val" not in run(*base).stdout
+    result = run(*base, "--clean", "--unused", 0)
+    assert "removed" in result.stdout and not [path for path in cache.rglob("*") if path.is_file()]
+    again = run(*command, "-o", tmp_path / "b")
+    assert again.exit_code == 0, again.output
+
+
+def test_by_default_the_user_s_own_is_listed(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("INTERMASK_CACHE", str(tmp_path / "mine"))
+    assert str(tmp_path / "mine") in run("data", "cache").stdout
+    assert run("data", "cache", "--unused", -1).exit_code == 2

@@ -97,7 +97,13 @@ def test_a_damaged_entry_is_made_anew(tmp_path: Path, file: str, damage: bytes |
     assert make.calls == 2
 
 
-def test_who_comes_second_takes_the_entry_of_the_first(tmp_path: Path) -> None:
+def test_without_locks_who_comes_second_takes_the_entry_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_here(*_: object, **__: object) -> None:
+        raise NotImplementedError("this file system has no locks")
+
+    monkeypatch.setattr("filelock.FileLock.acquire", not_here)
     first = Maker()
 
     def second() -> Iterator[Named]:

@@ -1,4 +1,4 @@
-"""``data import`` and ``data check``: datasets in InterHuman's layout."""
+"""``data import`` and ``data check``: datasets in InterHuman's layout; and ``data cache``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from intermask.cli.cache import cache
 from intermask.cli.console import print_table, progress_bar
 from intermask.cli.options import TextSourceOption, examples
 from intermask.errors import UserError
@@ -20,12 +21,18 @@ if TYPE_CHECKING:
 
 PROBLEMS_FOUND = 1
 
-data_app = typer.Typer(no_args_is_help=True, help="Import datasets, and look through them.")
+data_app = typer.Typer(
+    no_args_is_help=True,
+    help="Import datasets, look through them, and see what trainings keep of them.",
+)
 import_app = typer.Typer(
     no_args_is_help=True,
     help="Turn motion of several kinds into one folder in InterHuman's layout.",
 )
 data_app.add_typer(import_app, name="import")
+data_app.command(
+    epilog=examples("intermask data cache", "intermask data cache --clean --unused 7")
+)(cache)
 
 OutOption = Annotated[
     Path, typer.Option("--output", "-o", metavar="OUT", help="The new dataset folder.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -350,6 +351,7 @@ def _start(plan: Plan) -> Engine:
         engine = start_engine(plan.training.run, plan.options.device)
     if not engine.is_first:
         sys.stdout = io.StringIO()
+        logging.getLogger("intermask").setLevel(logging.ERROR)
     return engine
 
 

@@ -107,7 +107,8 @@ def read_split(
     names = folder.names(split)
     if cache is not None:
         files = {name: folder.motion_files(name, split) for name in names}
-        read = cached_reader(read, folder.captions, files, cache, progress)
+        of = f"{source.root.resolve().name}, {split}"
+        read = cached_reader(read, folder.captions, files, cache, progress, of)
     clips, skipped = [], []
     for name in names:
         try:

@@ -9,7 +9,8 @@ CACHE/fingerprints/*.json    hashes of files, with the sizes and times at which 
 A key is a hash of everything that decides the numbers: the content of files, the configuration
 that matters, the version of this package's formats. So an entry is never out of date, only unused,
 and the whole folder can be deleted at any time. Entries are written to a temporary folder and
-renamed: who comes second finds the entry of the first, without any lock.
+renamed, by one process while others that need them wait (`intermask.data.cache_lock`). When an
+index or the hashes were last asked for is their time of change (`intermask.data.cache_entries`).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,13 +29,16 @@ import torch
 from torch import Tensor, nn
 
 from intermask.config import SCHEMA_VERSION
+from intermask.data.cache_lock import one_at_a_time
 from intermask.errors import UserError
 from intermask.files import atomic_folder, write_json
 
 CACHE_VERSION = 1
 """Goes up when the same key would name other numbers."""
 
-_INDEX, _ARRAYS = "index.json", "arrays.bin"
+INDEX, _ARRAYS = "index.json", "arrays.bin"
+FINGERPRINTS = "fingerprints"
+"""Folder of the hashes of files."""
 
 Progress = Callable[[int, int], None]
 """Called with what is done and what there is to do."""
@@ -75,7 +79,7 @@ class ArrayFile(Mapping[str, Tensor]):
 
     def __init__(self, folder: Path) -> None:
         try:
-            index = json.loads((folder / _INDEX).read_text("utf-8"))
+            index = json.loads((folder / INDEX).read_text("utf-8"))
             self._entries: dict[str, tuple[int, list[int], Any]] = {
                 name: (offset, shape, note) for name, offset, shape, note in index["arrays"]
             }
@@ -106,15 +110,22 @@ class ArrayFile(Mapping[str, Tensor]):
 
 
 def cached_arrays(
-    cache: Path, kind: str, facts: Mapping[str, Any], make: Callable[[], Iterable[Named]]
+    cache: Path,
+    kind: str,
+    facts: Mapping[str, Any],
+    make: Callable[[], Iterable[Named]],
+    of: str = "",
 ) -> ArrayFile:
     """The arrays that ``make`` yields, from the cache if they were made before.
+
+    If another process is making them, they are waited for.
 
     Args:
         cache: its folder; made if missing.
         kind: of content, a word.
         facts: everything that decides the numbers, as JSON.
         make: yields arrays of one type, with different names.
+        of: what they are computed from, in words, for lists of entries.
 
     Raises:
         UserError: the cache cannot be written.
@@ -123,17 +134,22 @@ def cached_arrays(
     found = _entry(target)
     if found is not None:
         return found
+    with one_at_a_time(target):
+        return _entry(target) or _made(target, make, of)
+
+
+def _made(target: Path, make: Callable[[], Iterable[Named]], of: str) -> ArrayFile:
     if target.exists():  # damaged from outside: entries appear whole
         shutil.rmtree(target, ignore_errors=True)
     try:
         with atomic_folder(target) as folder:
-            _write(folder, make())
+            _write(folder, make(), of)
     except (OSError, UserError) as error:
-        found = _entry(target)  # somebody else may have made it meanwhile
+        found = _entry(target)  # without a lock, somebody else may have made it meanwhile
         if found is None:
             raise UserError(
-                f"the cache in {cache} cannot be written ({error}); free some space, choose "
-                "another folder (--cache DIR) or train without one (--no-cache)"
+                f"the cache in {target.parent} cannot be written ({error}); free some space, "
+                "choose another folder (--cache DIR) or train without one (--no-cache)"
             ) from error
         return found
     return ArrayFile(target)
@@ -165,36 +181,69 @@ def file_fingerprints(
     is not read again.
     """
     place = hashlib.sha256(str(paths[0].absolute().parent if paths else "").encode()).hexdigest()
-    memory = cache / "fingerprints" / f"{place[:32]}.json"
-    known = _read_json(memory)
-    result: dict[str, list[Any]] = {}
-    for number, path in enumerate(paths, start=1):
-        try:
-            state = path.stat()
-            seen = [state.st_size, state.st_mtime_ns, state.st_ctime_ns]
-            name = str(path.absolute())
-            if known.get(name, [])[:3] == seen:
-                result[name] = known[name]
-            else:
-                with path.open("rb") as file:
-                    result[name] = [*seen, hashlib.file_digest(file, "sha256").hexdigest()]
-        except OSError:
-            pass
+    memory = cache / FINGERPRINTS / f"{place[:32]}.json"
+    states = {str(path.absolute()): _state(path) for path in paths}
+    found = _unchanged(states, read_json(memory))
+    if any(state and name not in found for name, state in states.items()):
+        with one_at_a_time(memory):
+            known = read_json(memory)  # who waited finds the hashes of who was first
+            found = _hashes(states, _unchanged(states, known), progress)
+            write_json(memory, known | found)
+    else:
+        _touch(memory)
+    return [found.get(name, [""])[-1] for name in (str(path.absolute()) for path in paths)]
+
+
+def _unchanged(
+    states: Mapping[str, list[int]], known: Mapping[str, list[Any]]
+) -> dict[str, list[Any]]:
+    """What is known of the files that are as they were."""
+    return {
+        name: known[name]
+        for name, state in states.items()
+        if state and known.get(name, [])[:-1] == state
+    }
+
+
+def _hashes(
+    states: Mapping[str, list[int]], known: Mapping[str, list[Any]], progress: Progress | None
+) -> dict[str, list[Any]]:
+    """State and hash of each file that can be read."""
+    result = dict(known)
+    for number, (name, state) in enumerate(states.items(), start=1):
+        if state and name not in result:
+            with suppress(OSError), Path(name).open("rb") as file:
+                result[name] = [*state, hashlib.file_digest(file, "sha256").hexdigest()]
         if progress is not None:
-            progress(number, len(paths))
-    if any(known.get(name) != value for name, value in result.items()):
-        write_json(memory, known | result)
-    return [result.get(str(path.absolute()), [""])[-1] for path in paths]
+            progress(number, len(states))
+    return result
+
+
+def _state(path: Path) -> list[int]:
+    """Size and times of a file; empty if there is none."""
+    try:
+        state = path.stat()
+    except OSError:
+        return []
+    return [state.st_size, state.st_mtime_ns, state.st_ctime_ns]
 
 
 def _entry(folder: Path) -> ArrayFile | None:
+    """A whole entry, which thereby was asked for now."""
     try:
-        return ArrayFile(folder)
+        found = ArrayFile(folder)
     except ValueError:
         return None
+    _touch(folder / INDEX)
+    return found
 
 
-def _write(folder: Path, arrays: Iterable[Named]) -> None:
+def _touch(path: Path) -> None:
+    with suppress(OSError):  # a cache of somebody else's
+        os.utime(path)
+
+
+def _write(folder: Path, arrays: Iterable[Named], of: str) -> None:
     entries: list[tuple[str, int, list[int], Any]] = []
     kinds: set[np.dtype[Any]] = set()
     count = 0
@@ -208,10 +257,12 @@ def _write(folder: Path, arrays: Iterable[Named]) -> None:
     if len(kinds) > 1:
         raise ValueError(f"arrays of one entry must be of one type, got {sorted(map(str, kinds))}")
     kind = kinds.pop() if kinds else np.dtype(np.float32)
-    write_json(folder / _INDEX, {"dtype": kind.str, "count": count, "arrays": entries})
+    content = {"of": of, "dtype": kind.str, "count": count, "arrays": entries}
+    write_json(folder / INDEX, content)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The table in a file of the cache; empty if there is none, or it is damaged."""
     try:
         content = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):

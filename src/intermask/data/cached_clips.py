@@ -26,6 +26,7 @@ def cached_reader(
     files: Mapping[str, Sequence[Path]],
     cache: Path,
     progress: Progress,
+    of: str = "",
 ) -> ReadClip:
     """A reader of clips that returns the same as ``read``, bit for bit.
 
@@ -37,6 +38,7 @@ def cached_reader(
         files: for every name that will be asked for the files that decide its motion.
         cache: the folder of the cache.
         progress: called with clips done and clips in all, if they are read.
+        of: whose clips, in words.
     """
     paths = list(dict.fromkeys(path for each in files.values() for path in each))
     prints = dict(zip(paths, file_fingerprints(paths, cache, progress), strict=True))
@@ -54,7 +56,7 @@ def cached_reader(
                 yield Named(name, clip.loaded)
             progress(number, len(files))
 
-    found = cached_arrays(cache, "clips", facts, make)
+    found = cached_arrays(cache, "clips", facts, make, of)
 
     def read_kept(name: str) -> Clip:
         if name not in found:

@@ -54,7 +54,7 @@ class FrozenText:
                 yield Named(caption, features, end)
                 progress(number, len(every))
 
-        self._known = cached_arrays(cache, "text", facts, make)
+        self._known = cached_arrays(cache, "text", facts, make, self.encoder.name)
 
     def __call__(self, captions: Sequence[str]) -> TextFeatures:
         """Features (b, l, w) of captions, as long as the longest of them."""
@@ -145,7 +145,8 @@ class FrozenTokens:
                 yield Named(_name(variant), self._tokenize(variant))
                 progress(number, len(variants))
 
-        self._known = cached_arrays(cache, "tokens", everything, make)
+        of = ", ".join(each.name for each in self.sampler.sources)
+        self._known = cached_arrays(cache, "tokens", everything, make, of)
 
     def __call__(self, variant: Variant) -> Tensor:
         """Token map (p, s, n) of a variant, on the CPU."""
