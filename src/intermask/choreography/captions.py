@@ -9,6 +9,7 @@ A shape is a sentence with slots:
   (or nothing). ``{fact}`` and ``{fact.form}`` inside are looked up under ``facts.FACT.FORM`` by the
   fact's value. Outside of brackets they make the shape tell the fact always.
 - ``{slot}`` is one of the alternatives under ``slots``.
+- ``<name>`` is put in from ``macros`` before anything else is read.
 
 Every fact of a scene is told with probability one half, whatever the shape: first it is decided
 what to tell, then a shape is drawn that can tell it.
@@ -30,6 +31,7 @@ from intermask.choreography.scene import Caption
 
 _BRACKET = re.compile(r"\[([a-z_]+):([^\[\]|]*)(?:\|([^\[\]]*))?\]")
 _SLOT = re.compile(r"\{([^{}]+)\}")
+_MACRO = re.compile(r"<([a-z_]+)>")
 _PEOPLE = ("A", "B", "A's", "B's", "they")
 
 _ALTERNATIVES = 12
@@ -80,14 +82,20 @@ def read_grammar(family: str) -> Grammar:
         fact: {**common["facts"].get(fact, {}), **own.get("facts", {}).get(fact, {})}
         for fact in {**common["facts"], **own.get("facts", {})}
     }
+    macros = {**common["macros"], **own.get("macros", {})}
     return Grammar(
         family,
-        _shapes(family, own["shapes"]),
-        _shapes(f"{family}.held_out", own.get("held_out", [])),
-        _shapes(f"{family}.clause", own.get("clauses", [])),
-        {**common["slots"], **own.get("slots", {})},
+        _shapes(family, own["shapes"], macros),
+        _shapes(f"{family}.held_out", own["held_out"], macros),
+        _shapes(f"{family}.clause", own["clauses"], macros),
+        own.get("slots", {}),
         facts,
     )
+
+
+def read_joints() -> Mapping[str, Sequence[Shape]]:
+    """How clauses are joined to chains: shapes of ``two`` and ``three``, and those held out."""
+    return {name: _shapes(f"chain.{name}", texts, {}) for name, texts in _table("chain").items()}
 
 
 def _table(name: str) -> dict[str, Any]:
@@ -95,8 +103,11 @@ def _table(name: str) -> dict[str, Any]:
     return tomllib.loads(source.read_text("utf-8"))
 
 
-def _shapes(name: str, texts: Sequence[str]) -> tuple[Shape, ...]:
-    return tuple(Shape(f"{name}.{number}", text) for number, text in enumerate(texts, 1))
+def _shapes(name: str, texts: Sequence[str], macros: Mapping[str, str]) -> tuple[Shape, ...]:
+    return tuple(
+        Shape(f"{name}.{number}", _MACRO.sub(lambda match: macros[match[1]], text))
+        for number, text in enumerate(texts, 1)
+    )
 
 
 @dataclass
@@ -107,7 +118,8 @@ class Naming:
     order: list[int] = field(default_factory=list)
     both: bool = False
     """Whether the two have been named together."""
-    plain: bool = False
+    sentences: int = 0
+    """How many sentences or clauses have gone before the present one."""
 
     _SCHEMES = (
         (("one person", "the first person"), ("the other", "the other")),
@@ -118,7 +130,7 @@ class Naming:
         (("one of two people", "the first"), ("the other", "the other")),
         (("the first person", "the first person"), ("the second person", "the second person")),
     )
-    _TOGETHER = ("two people", "two people", "the two people", "two persons", "both people")
+    _TOGETHER = ("two people", "two people", "two people", "the two people", "both people")
 
     def named(self, person: int) -> str:
         """The name of a person at this place of the text."""
@@ -127,6 +139,9 @@ class Naming:
             self.order.append(person)
         schemes = self._SCHEMES[:3] if self.both else self._SCHEMES
         scheme = self.dice.one_of("scheme", schemes)
+        if not known and len(self.order) == 2 and self.sentences:
+            # "Another person" would be a third one in a sentence of its own.
+            return scheme[1][1]
         return scheme[self.order.index(person)][1 if known else 0]
 
     def together(self) -> str:
@@ -152,12 +167,15 @@ def realise(
         people: actor and partner.
     """
 
+    earlier = naming.sentences
+
     def choose_option(match: re.Match[str]) -> str:
         return match[2] if match[1] in stated else (match[3] or "")
 
     def fill(match: re.Match[str]) -> str:
         name = match[1]
         if name in _PEOPLE:
+            naming.sentences = earlier + match.string.count(". ", 0, match.start())
             if name == "they":
                 return naming.together()
             word = naming.named(people[0 if name[0] == "A" else 1])
@@ -170,7 +188,9 @@ def realise(
         if not _SLOT.search(text):
             break
         text = _expand(text, grammar, facts, dice)
-    return tidy(_SLOT.sub(fill, text))
+    text = _SLOT.sub(fill, text)
+    naming.sentences = earlier + 1
+    return tidy(text)
 
 
 def _expand(text: str, grammar: Grammar, facts: Mapping[str, str], dice: Dice) -> str:
@@ -198,10 +218,11 @@ def _owner(word: str) -> str:
 
 
 def tidy(text: str) -> str:
-    """Spaces and commas where they belong."""
+    """Spaces and commas where they belong, and "an" before a vowel."""
     text = re.sub(r"\s+", " ", text)
     text = re.sub(r" ([,.;])", r"\1", text)
     text = re.sub(r",+(?=[,.;])", "", text)
+    text = re.sub(r"\b([Aa]) (?=(?!one\b)[aeiou])", r"\1n ", text)
     return text.strip()
 
 

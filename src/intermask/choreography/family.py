@@ -10,8 +10,11 @@ import torch
 from intermask.choreography.captions import read_grammar, write_captions
 from intermask.choreography.dice import Dice
 from intermask.choreography.scene import Caption, Part, ScenePlan
-from intermask.choreography.staging import Stage
+from intermask.choreography.staging import LONGEST, WIDEST, Stage
 from intermask.errors import UserError
+
+
+_ATTEMPTS = 100
 
 
 @dataclass(frozen=True)
@@ -110,11 +113,20 @@ class Family:
         Raises:
             UserError: a fixed fact or value that the family does not have.
         """
-        dice = Dice.thrown(generator)
-        actor = int(dice.share("actor") < 0.5)
-        values = self.decide(dice.under("facts"), fixed)
-        stage = Stage(dice.under("stage"), actor)
-        part = self.stage_part(stage, dice.under("act"), actor, values)
+        thrown = Dice.thrown(generator)
+        for attempt in range(_ATTEMPTS):
+            dice = thrown.under(attempt)
+            actor = int(dice.share("actor") < 0.5)
+            values = self.decide(dice.under("facts"), fixed)
+            stage = Stage(dice.under("stage"), actor)
+            part = self.stage_part(stage, dice.under("act"), actor, values)
+            if stage.fits:
+                break
+        else:
+            raise UserError(
+                f"no scene of {self.name} with {dict(fixed or {})} keeps within {LONGEST:.0f} s and "
+                f"{WIDEST:.0f} m; fix fewer facts"
+            )
         captions = write_captions(
             read_grammar(self.name), part.facts, (actor, 1 - actor), dice.under("captions"),
             wanted, held_out_shapes,

@@ -14,6 +14,12 @@ from intermask.choreography.plans import Act, PersonPlan, Waypoint
 from intermask.choreography.reach import Pose, Stance, direction, palm_offset, turned
 from intermask.choreography.scene import BODY, ContactEvent, Dip, Gaze, Lean, Point
 
+LONGEST = 10.0
+"""Seconds that no scene is longer than."""
+
+WIDEST = 6.0
+"""Metres that no scene is wider than, along either axis of the floor."""
+
 CLEARANCE = 0.62
 """Metres that a path keeps from somebody who is walked around, pelvis to pelvis."""
 
@@ -94,7 +100,7 @@ class Stage:
         self.gazes: list[Gaze] = []
         self.leans: list[Lean] = []
         self.dips: list[Dip] = []
-        self.mirrored = [dice.share(f"mirrored{person}") < 0.5 for person in (0, 1)]
+        self.styles = ["stand", "stand"]
         self._count = 0
 
     @property
@@ -177,13 +183,15 @@ class Stage:
     def _origin(self, person: int, length: float) -> tuple[float, float]:
         """Where a way to a person's place begins, from behind and past nobody."""
         pose, other = self.poses[person], self.poses[1 - person].place
-        clear = min(0.6, 0.95 * math.dist(pose.place, other))
+        clear = min(0.55, 0.9 * math.dist(pose.place, other))
+        origins = []
         for attempt in range(12):
             angle = self.dice.between(f"angle{person}.{attempt}", -1.0, 1.0) * (0.5 + 0.1 * attempt)
             origin = Pose(pose.place, pose.heading + math.pi + angle).point(length)
+            origins.append(origin)
             if _distance(origin, pose.place, other) >= clear:
-                break
-        return origin
+                return origin
+        return max(origins, key=lambda origin: _distance(origin, pose.place, other))
 
     def _regroup(self, stance: Stance) -> None:
         """The actor goes to the partner; face to face, both turn first where they have to."""
@@ -386,11 +394,18 @@ class Stage:
         self, person: int, tag: str, moment: float, seconds: float, side: str = ""
     ) -> None:
         """An action of the bank with its key moment then; ``side`` is the limb it is done with."""
-        if side:
-            self.mirrored[person] = side == "left"
-        self.acts[person].append(Act(moment - seconds / 2, seconds, tag))
+        name = f"{tag}_{side}" if side else tag
+        self.acts[person].append(Act(moment - seconds / 2, seconds, name))
 
     # The end.
+
+    @property
+    def fits(self) -> bool:
+        """Whether the scene keeps within the time and the room that a scene may take."""
+        places = [way.place for ways in self.waypoints for way in ways]
+        spans = [max(place[axis] for place in places) - min(place[axis] for place in places)
+                 for axis in (0, 1)]  # fmt: skip
+        return self.finish() <= LONGEST and max(spans) <= WIDEST
 
     def finish(self, shortest: float = 3.0) -> float:
         """Close both paths and tidy what overlaps; the length of the scene in seconds."""
@@ -408,7 +423,7 @@ class Stage:
         first, second = (
             PersonPlan(
                 tuple(self.waypoints[person]), tuple(sorted(self.acts[person], key=_start)),
-                mirrored=self.mirrored[person],
+                self.styles[person], self.dice.under("bank").share(f"mirrored{person}") < 0.5,
             )
             for person in (0, 1)
         )  # fmt: skip

@@ -102,10 +102,10 @@ def _hug(stage: Stage, facts: Mapping[str, str]) -> None:
 
 def _high_five(stage: Stage, facts: Mapping[str, str]) -> None:
     actor, partner = stage.actor, stage.partner
-    height = {"low": 0.02, "": 0.52, "high": 0.72}[facts["height"]]
+    height = {"low": 0.10, "": 0.52, "high": 0.72}[facts["height"]]
     sides = ("right", "left") if facts["hands"] == "both" else (facts["side"],)
     middle = 0.16 if len(sides) == 2 else 0.0
-    stance = Stance(2 * ahead_of_hand(height, -middle, 0.85))
+    stance = Stance(2 * ahead_of_hand(height, -middle, 0.95 if facts["height"] == "low" else 0.85))
     stage.meet(stance, facts["approach"], facts["distance"])
     count = int(facts["count"])
     interval = max(0.42, stage.interval())
@@ -153,7 +153,7 @@ def wave_hand(
             stage.pose_hand(person, side, point, moment, 0.0, reach=interval / 2, tolerance=0.03)
     end = at + count * interval
     stage.look(person, "head", start - 0.2, end)
-    stage.perform(person, "wave", (at + end) / 2, end - start)
+    stage.perform(person, "wave", (at + end) / 2, end - start, side)
     return end
 
 

@@ -105,6 +105,7 @@ def _help_up(stage: Stage, facts: Mapping[str, str]) -> None:
     pull = at + 0.3
     rising = {"slow": 1.3, "": 0.95, "quick": 0.65}[facts["speed"]]
     end = pull + rising + 0.25
+    stage.perform(partner, "crouch", pull / 2, pull)
     stage.dip(partner, -1.0, pull + 1.0, _CROUCH, rise=rising)
     stage.lean(partner, -1.0, pull + 1.0, pitch=0.35, rise=rising)
     middle = 0.15 if len(helping) == 2 else 0.0

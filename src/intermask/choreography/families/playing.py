@@ -92,7 +92,7 @@ def _dance(stage: Stage, facts: Mapping[str, str]) -> None:
 
 def _steps(stage: Stage, facts: Mapping[str, str], start: float) -> float:
     """The steps of a dance as waypoints of both, who keep their places to each other."""
-    beat = {"slow": 0.8, "": 0.62, "quick": 0.5}[facts["speed"]]
+    beat = {"slow": 0.72, "": 0.6, "quick": 0.48}[facts["speed"]]
     poses = [stage.poses[0], stage.poses[1]]
     x, z = (sum(pose.place[axis] for pose in poses) / 2 for axis in (0, 1))
     heading = stage.poses[stage.actor].heading
@@ -100,7 +100,7 @@ def _steps(stage: Stage, facts: Mapping[str, str], start: float) -> float:
     if facts["move"] == "turn":
         sign = 1.0 if facts["direction"] == "counterclockwise" else -1.0
         whole = {"half": math.pi, "full": math.tau}[facts["amount"]]
-        count = round(whole / 0.55)
+        count = round(whole / 0.7)
         marks += [(0.0, 0.0, sign * whole * n / count) for n in range(1, count + 1)]
     else:
         width = stage.dice.between("width", 0.28, 0.40)

@@ -22,10 +22,11 @@ def _stand(stage: Stage, facts: Mapping[str, str]) -> None:
     length = stage.dice.between("length", 3.2, 7.5) if stage.clock < 1.0 else 1.6
     end = stage.clock + length
     if facts["mode"] == "talk":
+        stage.styles = ["talk", "talk"]
         speaker, time = stage.actor, stage.clock
         while time + 1.2 < end:
             seconds = stage.dice.between(f"turn at {time:.1f}", 1.0, 1.8)
-            stage.perform(speaker, "gesture", time + seconds / 2, seconds)
+            stage.perform(speaker, "explain", time + seconds / 2, seconds)
             stage.look(1 - speaker, "head", time, time + seconds)
             stage.look(speaker, "head", time + 0.3, time + seconds)
             time += seconds + 0.1
