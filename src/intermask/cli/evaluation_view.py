@@ -146,7 +146,7 @@ def _physics_table(report: Mapping[str, Any], terms: list[Term]) -> Any:
 
     rows = physical_rows(report)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), collapse_padding=True)
-    table.add_column("")
+    table.add_column("", no_wrap=True)
     for row in rows:
         table.add_column(row["name"], justify="right", overflow="fold")
     for term in terms:

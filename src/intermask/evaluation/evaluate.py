@@ -175,6 +175,12 @@ class Evaluation:
         notes = self.left_out() + [note for rival in rivals for note in rival.notes]
         if SHUFFLED not in [row.name for row in rows]:
             notes.append("captions were not shuffled: too many clips share a sentence")
+        with_physics = max(len(row.physics) for row in rows)
+        if 0 < with_physics < self.plan.replications:
+            notes.append(
+                f"physical metrics are of {with_physics} of {self.plan.replications} replications: "
+                "an older version of intermask made the others"
+            )
         content = {
             "schema_version": SCHEMA_VERSION,
             "kind": KIND,

@@ -47,8 +47,7 @@ def _physics(report: Report) -> list[str]:
     terms = report_tables.meanings(report_tables.physics_shown(report))
     return [
         "## Physics",
-        "Means over replications with 95 % intervals. A motion in which nobody moves has no flaw: "
-        "read every number beside ground truth.",
+        *report_tables.physics_notes(),
         markdown_table(table),
         _list([f"{title}: {meaning}" for title, meaning in terms]),
     ]

@@ -152,13 +152,7 @@ def _physics(report: Report) -> str:
     terms = report_tables.physics_shown(report)
     panels = [bar_panel(term, _lines(report, term), **_guides(report, term)) for term in terms]
     return (
-        _paragraphs(
-            [
-                "Measured on joint positions, without any evaluator; means over replications with "
-                "95 % intervals. A motion in which nobody moves has no flaw, so read every number "
-                "beside ground truth."
-            ]
-        )
+        _paragraphs(report_tables.physics_notes())
         + _table(table, "Physical metrics by row")
         + _details("What the numbers are", _definitions(report_tables.meanings(terms)))
         + _panels(panels)
@@ -221,7 +215,7 @@ def _memorisation(report: Report) -> str:
     sentence = report_tables.memorisation_sentence(report)
     if not sentence:
         return ""
-    note = "Motions much nearer to training clips than real ones are would mean that it recites."
+    note = "Motions much nearer to training clips than real ones are would be recited, not made."
     nearest = _list(report_tables.nearest_training_clips(report))
     return _paragraphs([sentence, note]) + (_details("Nearest motions", nearest) if nearest else "")
 

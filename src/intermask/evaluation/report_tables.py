@@ -138,6 +138,17 @@ def physics_table(report: Report) -> Table | None:
     )
 
 
+def physics_notes() -> list[str]:
+    """How to read physical metrics, a sentence each."""
+    return [
+        "Measured on joint positions, without any evaluator; means over replications with 95 % "
+        "intervals. A motion in which nobody moves has no flaw, so read every number beside "
+        "ground truth.",
+        "Reconstructions and the model's motion are measured as decoded; `intermask generate` "
+        "mends motion before it writes a file.",
+    ]
+
+
 def _place(rows: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> int | None:
     """Column of a row in a table of rows side by side, behind the column of titles."""
     return rows.index(row) + 1 if row in rows else None
