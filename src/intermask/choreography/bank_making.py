@@ -6,6 +6,7 @@ alone.
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -59,6 +60,10 @@ _IN_PLACE = 0.25
 """Metres from its first to its last frame below which an action stays in place."""
 _STRAIGHT, _STRAIGHT_SHARE = 0.985, 0.15
 """Share of its length that a standing leg reaches, in all but this share of the frames."""
+_LEANING = 0.3
+"""Share of the distance between pelvis and standing foot that is kept on the spot."""
+_TURN_ROUND = 2.0
+"""Deviation in frames of the smoothing of time where a piece turns round."""
 _LARGEST_LIFT = 0.08
 """Metres that a person may be lifted."""
 _LOW_HANDS: dict[Kind, float] = {"move": 0.10, "rest": 0.0, "act": 0.0}
@@ -82,7 +87,9 @@ class Entry:
     arms: str = ""
     backwards: bool = False
     amplitude: float = 1.0
-    aim: str = "facing"
+    returns: bool = False
+    supports: str = ""
+    aim: str | float = "facing"
 
 
 @dataclass(frozen=True)
@@ -127,9 +134,15 @@ def _entry(kind: Kind, tag: str, line: Mapping[str, Any], path: str | Path) -> E
         raise UserError(f"{path}: frames {list(entry.frames)} of {entry.clip} are too few")
     if kind == "act" and (entry.key is None or not first < entry.key < last):
         raise UserError(f"{path}: the key of {tag!r} of {entry.clip} is not among its frames")
-    for value, known in ((entry.layer, get_args(Layer)), (entry.side, get_args(Side)),
-                         (entry.arms, ("", "calm")), (entry.aim, ("facing", "hand", "foot"))):  # fmt: skip
-        if value not in known:
+    choices = (
+        (entry.layer, get_args(Layer)),
+        (entry.side, get_args(Side)),
+        (entry.arms, ("", "calm", "other")),
+        (entry.supports, ("", "left", "right")),
+        (entry.aim, ("facing", "hand", "foot")),
+    )
+    for value, known in choices:
+        if isinstance(value, str) and value not in known:
             raise UserError(f"{path}: {tag!r} says {value!r}; expected one of {', '.join(known)}")
     return entry
 
@@ -198,7 +211,45 @@ def _cut(entry: Entry, source: InterHumanFolder) -> _Piece:
         root = root[:1] + entry.amplitude * (root - root[:1])
         rotations = _scaled_turns(rotations, entry.amplitude)
     rotations = _smoothed_turns(rotations, _SMOOTH_FRAMES[entry.kind])
-    return _stood_up(_Piece(entry, root, rotations, key))
+    piece = _stood_up(_Piece(entry, root, rotations, key))
+    if entry.supports:
+        piece = _on_one_foot(piece)
+    return _there_and_back(piece) if entry.returns else piece
+
+
+def _on_one_foot(piece: _Piece) -> _Piece:
+    """The piece on the spot: one foot stands as at the key, and the pelvis stays nearly over it."""
+    side = ("left", "right").index(piece.entry.supports)
+    leg = LEGS[side]
+    ankle = leg[2]
+    positions = piece.positions
+    world = global_rotations(piece.rotations[:, 0], piece.rotations[:, 1:])
+    spot = positions[piece.key, ankle]
+    away = piece.root - positions[:, ankle]
+    level = away.new_tensor((1.0, 0.0, 1.0))
+    root = spot + (_LEANING * away) * level
+    root = torch.stack((root[:, 0], piece.root[:, 1], root[:, 2]), 1)
+    moved = positions + (root - piece.root)[:, None]
+    rotations = piece.rotations.clone()
+    count = len(root)
+    bend_leg(
+        rotations, moved, world, leg, spot.expand(count, 3),
+        world[piece.key, ankle].expand(count, 3, 3),
+    )  # fmt: skip
+    return replace(piece, root=root, rotations=rotations)
+
+
+def _there_and_back(piece: _Piece) -> _Piece:
+    """The piece followed by itself backwards; it slows down to turn round."""
+    last = len(piece.root) - 1
+    steps = torch.arange(2 * last + 1, dtype=torch.float32)
+    index = smooth_in_time((last - (steps - last).abs())[None], _TURN_ROUND)[0].clamp(0, last)
+    before = index.floor().long()
+    after = (before + 1).clamp(max=last)
+    share = index - before
+    mean = piece.rotations[before].lerp(piece.rotations[after], share[:, None, None, None])
+    root = piece.root[before].lerp(piece.root[after], share[:, None])
+    return replace(piece, root=root, rotations=roma.special_procrustes(mean))
 
 
 def _stood_up(piece: _Piece) -> _Piece:
@@ -247,9 +298,13 @@ def _calmed(piece: _Piece, donors: Sequence[_Piece]) -> _Piece:
     limit = _LOW_HANDS[piece.entry.kind]
     barred = torch.cat([_hands_above(donor, limit) for donor in donors])
     chosen = _followed(_leg_features(piece), [_leg_features(donor) for donor in donors], barred)
-    arms = torch.cat([donor.rotations[:, list(_ARMS)] for donor in donors])[chosen]
+    arms = [_ARMS[0::2], _ARMS[1::2]]
+    if piece.entry.arms == "other":
+        arms = [arms[0 if piece.entry.side == "right" else 1]]
+    joints = [joint for arm in arms for joint in arm]
+    calm = torch.cat([donor.rotations[:, joints] for donor in donors])[chosen]
     rotations = piece.rotations.clone()
-    rotations[:, list(_ARMS)] = _smoothed_turns(arms, 4.0)
+    rotations[:, joints] = _smoothed_turns(calm, 4.0)
     return replace(piece, rotations=rotations)
 
 
@@ -352,6 +407,8 @@ def _track(positions: Tensor, entry: Entry, key: int) -> Tensor:
 
 def _aim(positions: Tensor, entry: Entry, key: int) -> Tensor:
     """Yaw that an action is directed to."""
+    if not isinstance(entry.aim, str):
+        return torch.tensor(math.radians(entry.aim))
     if entry.aim == "facing":
         ahead = facing_direction(positions[key])
     else:

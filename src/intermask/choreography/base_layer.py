@@ -26,6 +26,7 @@ from intermask.choreography.matching import (
     find_chain,
     sample,
     sample_rotations,
+    within,
 )
 from intermask.choreography.paths import Way, planned_way
 from intermask.choreography.plans import Act, PersonPlan
@@ -48,10 +49,10 @@ _FADE_SECONDS = 0.33
 """Time in which a gesture of the upper body comes and goes."""
 _PULL_SECONDS = {"moving": 0.35, "resting": 0.5}
 """Time constant with which a person is drawn to the planned way."""
-_PULL_ACTING = 0.15
-"""Share of that pull during an action."""
 _HOLD = 30.0
-"""How much more the pace of a clip counts where the person stands: standing people do not glide."""
+"""How much more the pace of a clip counts where the person stands or acts: nobody glides."""
+_CARRIED = 0.08
+"""Metres that an action goes ahead below which it stays in place."""
 
 
 def perform(
@@ -86,6 +87,7 @@ def perform(
     casts = [_cast(library, act, plan.mirrored, generator) for act in plan.acts]
     forced = _in_order([each for each in casts if not each.is_upper], frames)
     clips = [each.forced for each in forced]
+    small = _carried(library, small, clips)
     chain = find_chain(library, small, plan.style, clips, generator)
     quaternions, root, contacts = _joined(library, chain)
     track = _laid_along(library, chain, small, contacts, clips)
@@ -179,37 +181,71 @@ def _in_order(casts: Sequence[_Cast], frames: int) -> list[_Cast]:
 def _joined(library: Library, chain: Chain) -> tuple[Tensor, Tensor, Tensor]:
     """Quaternions (t, 22, 4), pelvis (t, 3) seen from the track, and contacts (t, 4)."""
 
-    def before(jump: int) -> Tensor:
-        return chain.positions[jump] - chain.rates[jump] * torch.tensor((2.0, 1.0)).double()
+    def before(jump: int) -> tuple[Tensor, Tensor]:
+        back = chain.rates[jump] * torch.tensor((2.0, 1.0), dtype=torch.float64)
+        return chain.positions[jump] - back, chain.clips[jump].expand(2)
 
     quaternions = blend_rotations(
-        sample_rotations(library, chain.positions),
+        sample_rotations(library, chain.positions, chain.clips),
         chain.jumps,
-        lambda jump: sample_rotations(library, before(jump)),
+        lambda jump: sample_rotations(library, *before(jump)),
     )
     root = blend_values(
-        sample(library, library.root, chain.positions),
+        sample(library, library.root, chain.positions, chain.clips),
         chain.jumps,
-        lambda jump: sample(library, library.root, before(jump)),
+        lambda jump: sample(library, library.root, *before(jump)),
     )
-    nearest = chain.positions.round().long().clamp(0, len(library.contacts) - 1)
+    nearest = within(library, chain.positions, chain.clips).round().long()
     return quaternions, root, library.contacts[nearest]
+
+
+def _carried(library: Library, way: Way, acts: Sequence[Forced]) -> Way:
+    """The way with what actions go ahead: a jump is not undone, but walked off on the next leg."""
+    track = way.track.clone()
+    frames = len(track)
+    for act in acts:
+        own = torch.arange(act.end - act.begin).double()
+        positions = act.position + act.rate * own
+        clip = sample(library, library.track, positions, act.clip(len(own)))
+        if float((clip[-1, :2] - clip[0, :2]).norm()) < _CARRIED:
+            continue
+        turn = way.track[act.begin, 2] - clip[0, 2]
+        gap = clip[:, :2] - clip[:1, :2]
+        sine, cosine = turn.sin(), turn.cos()
+        ahead = torch.stack(
+            (cosine * gap[:, 0] + sine * gap[:, 1], cosine * gap[:, 1] - sine * gap[:, 0]), 1
+        )
+        track[act.begin : act.end, :2] += ahead
+        track[act.end :, :2] += ahead[-1] * _left_to_go(way, act.end, frames)[:, None]
+    return Way(track, way.resting)
+
+
+def _left_to_go(way: Way, begin: int, frames: int) -> Tensor:
+    """(frames - begin) share of the first leg after a frame that is not gone yet."""
+    moving = ~way.resting[begin:]
+    started = moving.int().cumsum(0) > 0
+    ended = started & way.resting[begin:]
+    leg = moving & (ended.int().cumsum(0) == 0)
+    step = torch.zeros(frames - begin)
+    step[1:] = way.track[begin:, :2].diff(dim=0).norm(dim=1)
+    gone = (step * leg).cumsum(0)
+    return 1 - gone / gone[-1].clamp_min(1e-6) if len(gone) else gone
 
 
 def _laid_along(
     library: Library, chain: Chain, way: Way, contacts: Tensor, acts: Sequence[Forced]
 ) -> Tensor:
     """(t, 3) the track: the clips' own pace, drawn to the planned way, by least squares."""
-    now = sample(library, library.track, chain.positions)
-    then = sample(library, library.track, chain.positions + chain.rates[:, None][:, 0])
+    now = sample(library, library.track, chain.positions, chain.clips)
+    then = sample(library, library.track, chain.positions + chain.rates, chain.clips)
     pace = smooth_in_time((then - now)[None], 1.5)[0]
     acting = torch.zeros(len(now), dtype=torch.bool)
     for act in acts:
         acting[act.begin : act.end] = True
-    standing = contacts[:, :2].any(1) & contacts[:, 2:].any(1) & way.resting & ~acting
-    hold = torch.where(standing, _HOLD, 1.0)
+    standing = contacts[:, :2].any(1) & contacts[:, 2:].any(1) & way.resting
+    hold = torch.where(standing | acting, _HOLD, 1.0)
     seconds = torch.where(way.resting, _PULL_SECONDS["resting"], _PULL_SECONDS["moving"])
-    pull = (seconds * FPS).pow(-2) * torch.where(acting, _PULL_ACTING, 1.0)
+    pull = (seconds * FPS).pow(-2)
     yaw = _drawn(pace[:, 2:], way.track[:, 2:], hold, pull)
     turn = yaw[:, 0] - now[:, 2]
     sine, cosine = turn.sin(), turn.cos()
@@ -221,7 +257,7 @@ def _laid_along(
 
 
 def _drawn(step: Tensor, goal: Tensor, hold: Tensor, pull: Tensor) -> Tensor:
-    """(t, c) with steps near ``step`` (t, c), weighed by ``hold``, near the ``goal`` by ``pull``."""
+    """(t, c) with given steps (t, c), as far as they ``hold``, near a ``goal`` that ``pull``s."""
     frames = len(goal)
     normal = torch.diag(pull.double())
     right = pull.double()[:, None] * goal.double()
@@ -244,7 +280,7 @@ def _with_gesture(library: Library, quaternions: Tensor, cast: _Cast) -> Tensor:
         return quaternions
     own = torch.arange(begin, end)
     positions = cast.forced.position + cast.forced.rate * (own - cast.forced.begin).double()
-    gesture = sample_rotations(library, positions)
+    gesture = sample_rotations(library, positions, cast.forced.clip(len(own)))
     fade = _FADE_SECONDS * FPS
     edge = torch.minimum(own - cast.forced.begin, cast.forced.end - 1 - own) / fade
     share = edge.clamp(0, 1)

@@ -19,7 +19,7 @@ BLEND_FRAMES = 8
 """Frames that a blend takes."""
 _LOOK_BACK = 2
 """Frames of the new clip from before the jump that tell offset and speed."""
-_FASTEST = 1.5
+_FASTEST = 0.2
 """Offsets may grow by this share of themselves a frame at most, or else they overshoot."""
 
 

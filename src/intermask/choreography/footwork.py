@@ -88,7 +88,7 @@ def _steady(stands: Tensor) -> Tensor:
     """(t) contact without gaps and stances of a frame or two."""
     result = stands.clone()
     for start, stop in _runs(~stands):
-        if 0 < start and stop < len(stands) and stop - start < _SHORTEST_STANCE:
+        if start > 0 and stop < len(stands) and stop - start < _SHORTEST_STANCE:
             result[start:stop] = True
     for start, stop in _runs(result):
         if stop - start < _SHORTEST_STANCE:

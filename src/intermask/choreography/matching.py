@@ -71,6 +71,10 @@ class Forced:
     position: float
     rate: float
 
+    def clip(self, frames: int) -> Tensor:
+        """(frames) a frame of the clip, as `Chain.clips`."""
+        return torch.tensor(round(self.position)).expand(frames)
+
 
 @dataclass(frozen=True)
 class Chain:
@@ -78,11 +82,13 @@ class Chain:
 
     Attributes:
         positions: (t) frame of the library, which may be between two.
+        clips: (t) a frame of the clip that is played; `positions` may point past its end.
         rates: (t) frames of the library a frame of the scene.
         jumps: frames at which another clip begins, without the first.
     """
 
     positions: Tensor
+    clips: Tensor
     rates: Tensor
     jumps: tuple[int, ...]
 
@@ -218,7 +224,8 @@ def find_chain(
     search = _Search(library, way, style, generator)
     frames = len(way.track)
     for begin in range(0, frames, DECISION_FRAMES):
-        act = next((each for each in forced if each.begin <= begin < each.end), None)
+        soon = begin + DECISION_FRAMES // 2
+        act = next((each for each in forced if each.begin <= begin and soon < each.end), None)
         if act is None:
             search.decide(begin)
         else:
@@ -351,41 +358,49 @@ class _Search:
         assert self.beam is not None
         number = int(self.beam.cost.argmin())
         positions: list[Tensor] = []
+        clips: list[Tensor] = []
         rates: list[Tensor] = []
         jumps: list[int] = []
         steps = torch.arange(DECISION_FRAMES, dtype=torch.float64)
         for decision in reversed(range(len(self.steps))):
             step = self.steps[decision]
             positions.append(step.position[number] + step.speed[number] * steps)
+            clips.append(step.position[number].round().long().expand(DECISION_FRAMES))
             rates.append(step.speed[number].expand(DECISION_FRAMES))
             if bool(step.jumped[number]):
                 jumps.append(decision * DECISION_FRAMES)
             number = int(step.parent[number])
         return Chain(
             torch.cat(positions[::-1])[:frames],
+            torch.cat(clips[::-1])[:frames],
             torch.cat(rates[::-1])[:frames],
             tuple(jump for jump in reversed(jumps) if jump > 0),
         )
 
 
-def sample_rotations(library: Library, positions: Tensor) -> Tensor:
-    """Quaternions (t, 22, 4) of frames (t) that may be between two of one clip."""
-    before, after, share = _neighbours(library, positions)
+def sample_rotations(library: Library, positions: Tensor, clips: Tensor) -> Tensor:
+    """Quaternions (t, 22, 4) at positions (t), which may be between two frames; see `Chain`."""
+    before, after, share = _neighbours(library, positions, clips)
     first, second = library.quaternions[before], library.quaternions[after]
     second = torch.where((first * second).sum(-1, keepdim=True) < 0, -second, second)
     return functional.normalize(first.lerp(second, share[:, None, None]), dim=-1)
 
 
-def sample(library: Library, values: Tensor, positions: Tensor) -> Tensor:
-    """Values (t, c) of arrays (2f, c) at frames (t) that may be between two of one clip."""
-    before, after, share = _neighbours(library, positions)
+def sample(library: Library, values: Tensor, positions: Tensor, clips: Tensor) -> Tensor:
+    """Values (t, c) of arrays (2f, c) at positions (t); see `Chain`."""
+    before, after, share = _neighbours(library, positions, clips)
     return values[before].lerp(values[after], share[:, None])
 
 
-def _neighbours(library: Library, positions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    middle = positions.round().long().clamp(0, len(library.last) - 1)
-    first, last = library.first[middle], library.last[middle]
-    inside = positions.maximum(first).minimum(last)
+def _neighbours(
+    library: Library, positions: Tensor, clips: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    inside = within(library, positions, clips)
     before = inside.floor().long()
-    after = torch.minimum(before + 1, last)
+    after = torch.minimum(before + 1, library.last[clips])
     return before, after, (inside - before).float()
+
+
+def within(library: Library, positions: Tensor, clips: Tensor) -> Tensor:
+    """Positions (t) that do not leave their clips: the first or last frame stays."""
+    return positions.maximum(library.first[clips]).minimum(library.last[clips])
