@@ -134,6 +134,25 @@ def test_a_run_can_be_used_like_a_folder(write: Callable[..., Path], tmp_path: P
     assert saved.fingerprint == used.fingerprint
 
 
+def test_folders_from_before_inter_x_are_of_interhuman(tmp_path: Path) -> None:
+    """Evaluators that were saved, and runs that were begun, when there was only one layout."""
+    before, saved = made("trained", tmp_path)
+    content = json.loads((saved / "config.json").read_text())
+    del content["sizes"]["dataset"]
+    (saved / "config.json").write_text(json.dumps(content))
+    assert load_evaluator(saved, "cpu").fingerprint == before.fingerprint
+    data = [Source(write_kinds(tmp_path / "kinds", train=1))]
+    training, run = load_preset("evaluator", "debug", ["pool=8"]), tmp_path / "run"
+    stage = prepare_evaluator(run, training, data, CPU, resume=False)
+    fit(stage, training.optimiser, training.run, run, device=CPU, stop_after=2)
+    content = json.loads((run / "config.json").read_text())
+    del content["training"]["model"]["dataset"]
+    (run / "config.json").write_text(json.dumps(content))
+    stage = prepare_evaluator(run, training, data, CPU, resume=True)
+    fit(stage, training.optimiser, training.run, run, device=CPU, resume=True)
+    assert load_evaluator(run, "cpu").dataset == "interhuman"
+
+
 def test_captions_of_interx_are_read_as_the_dataset_tags_them(tmp_path: Path) -> None:
     _, saved = made("interx", tmp_path)
     data = write_interx(tmp_path / "Inter-X")

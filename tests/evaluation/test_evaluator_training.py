@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -214,6 +215,19 @@ def test_an_evaluator_reads_one_layout(
     with pytest.raises(UserError, match=r"kinds has InterHuman's layout, .* reads Inter-X's"):
         prepare(tmp_path / "run", [*smplx, *data])
     assert not (tmp_path / "run").exists()
+
+
+def test_a_resumed_run_keeps_its_layout(
+    data: list[Source], smplx: list[Source], tmp_path: Path
+) -> None:
+    """Whatever a preset says, and even if other data have the same name."""
+    train(tmp_path / "run", smplx, stop_after=3)
+    with pytest.raises(UserError, match="trained on interx"):
+        prepare(tmp_path / "run", data, resume=True)
+    shutil.copytree(data[0].root, tmp_path / "copy" / "interx")
+    with pytest.raises(UserError, match=r"InterHuman's layout, .* reads Inter-X's"):
+        prepare(tmp_path / "run", [Source(tmp_path / "copy" / "interx")], resume=True)
+    assert prepare(tmp_path / "run", smplx, resume=True).training.model.dataset == "interx"
 
 
 def test_validation_is_the_same_every_time(data: list[Source], tmp_path: Path) -> None:
