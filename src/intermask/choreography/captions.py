@@ -307,6 +307,6 @@ def write_captions(
 
 
 def repeated_words(text: str) -> list[str]:
-    """Words that stand twice in a row."""
-    words = re.findall(r"[a-z']+", text.lower())
-    return [first for first, second in pairwise(words) if first == second]
+    """Words that stand twice in a row in one sentence."""
+    sentences = (re.findall(r"[a-z']+", part) for part in text.lower().split(". "))
+    return [first for words in sentences for first, second in pairwise(words) if first == second]

@@ -22,6 +22,8 @@ STANDING_SHARE = 0.06
 CHAIN_SHARE = 1 / 3
 """Share of scenes of two or three acts."""
 
+_ATTEMPTS = 1000
+
 # Facts with two values that change one visible thing.
 _PAIR_FACTS = ("side", "answer_side", "shoulder", "other_side", "approach", "direction", "dodge",
                "block", "turn", "speed", "height", "depth", "strength", "length")  # fmt: skip
@@ -52,6 +54,20 @@ class MinimalPair:
     fact: str
     first: ScenePlan
     second: ScenePlan
+
+    @property
+    def is_minimal(self) -> bool:
+        """Whether nothing else is another, and every caption can be told from its counterpart.
+
+        A scene that would be too long with one of the values is drawn anew, with other facts; and
+        who comes to whom cannot be told where a caption names the two together.
+        """
+        others = [
+            {name: value for name, value in plan.facts.items() if name != self.fact}
+            for plan in (self.first, self.second)
+        ]
+        texts = zip(self.first.captions, self.second.captions, strict=True)
+        return others[0] == others[1] and all(one != other for one, other in texts)
 
 
 @cache
@@ -108,11 +124,13 @@ def draw_pair(
     chosen = FAMILIES[family] if family else dice.one_of("family", INTERACTIONS)
     pairs = pair_facts(chosen)
     name = fact or dice.one_of("fact", sorted(pairs))
-    needed = next(choice.when for choice in chosen.choices if choice.name == name)
-    given = {other: values[0] for other, values in needed.items()}
-    state = generator.get_state()
-    scenes = []
-    for value in pairs[name]:
-        generator.set_state(state)
-        scenes.append(chosen.draw(generator, {**given, name: value}, frozenset({name})))
-    return MinimalPair(name, scenes[0], scenes[1])
+    for _ in range(_ATTEMPTS):
+        state = generator.get_state()
+        scenes = []
+        for value in pairs[name]:
+            generator.set_state(state)
+            scenes.append(chosen.draw(generator, {name: value}, frozenset({name})))
+        pair = MinimalPair(name, scenes[0], scenes[1])
+        if pair.is_minimal:
+            return pair
+    raise RuntimeError(f"no two scenes of {chosen.name} that differ in {name} alone were found")

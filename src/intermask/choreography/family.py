@@ -13,7 +13,6 @@ from intermask.choreography.scene import Caption, Part, ScenePlan
 from intermask.choreography.staging import LONGEST, WIDEST, Stage
 from intermask.errors import UserError
 
-
 _ATTEMPTS = 100
 
 
@@ -29,15 +28,22 @@ class Choice:
     weights: Mapping[str, float]
     when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Values of earlier facts that this fact needs."""
+    needs: Mapping[str, Mapping[str, tuple[str, ...]]] = field(default_factory=dict)
+    """For single values: which values of earlier facts each of them needs."""
     alone: bool = False
     """Whether it only makes sense in a scene of one act: how the two came, where they go."""
 
 
 SIDE = Choice("side", {"right": 0.6, "left": 0.4})
 SPEED = Choice("speed", {"": 0.4, "slow": 0.3, "quick": 0.3})
-APPROACH = Choice("approach", {"actor": 0.35, "partner": 0.2, "both": 0.25, "none": 0.2}, alone=True)
+APPROACH = Choice(
+    "approach", {"actor": 0.35, "partner": 0.2, "both": 0.25, "none": 0.2}, alone=True
+)
 DISTANCE = Choice(
-    "distance", {"": 0.4, "near": 0.3, "far": 0.3}, {"approach": ("actor", "partner", "both")}, True
+    "distance",
+    {"": 0.4, "near": 0.3, "far": 0.3},
+    {"approach": ("actor", "partner", "both")},
+    alone=True,
 )
 AFTER = Choice("after", {"": 0.5, "leaves": 0.3, "apart": 0.2}, alone=True)
 
@@ -63,7 +69,8 @@ class Family:
         """Values of all choices.
 
         Args:
-            fixed: values that are given. The others are what they would be without.
+            fixed: values that are given, and that are not "". The others are what they would be
+                without, but for those that a fixed value needs.
             chained: leave what only makes sense alone empty.
 
         Raises:
@@ -71,16 +78,33 @@ class Family:
         """
         fixed = fixed or {}
         self._check(fixed)
+        implied = self._implied(fixed)
         values: dict[str, str] = {}
         for choice in self.choices:
-            possible = all(values.get(name) in needed for name, needed in choice.when.items())
             if choice.name in fixed:
                 values[choice.name] = fixed[choice.name]
-            elif possible and not (chained and choice.alone):
-                values[choice.name] = dice.weighted(choice.name, choice.weights)
+            elif _holds(choice.when, values) and not (chained and choice.alone):
+                weights = {
+                    value: weight
+                    for value, weight in choice.weights.items()
+                    if _holds(choice.needs.get(value, {}), values)
+                    and value in implied.get(choice.name, choice.weights)
+                }
+                values[choice.name] = dice.weighted(choice.name, weights)
             else:
                 values[choice.name] = ""
         return values
+
+    def _implied(self, fixed: Mapping[str, str]) -> dict[str, set[str]]:
+        """Values that earlier facts may have, where a fixed one needs it."""
+        implied: dict[str, set[str]] = {}
+        for choice in self.choices:
+            value = fixed.get(choice.name)
+            if value:
+                for needed in (choice.when, choice.needs.get(value, {})):
+                    for name, values in needed.items():
+                        implied[name] = implied.get(name, set(values)) & set(values)
+        return implied
 
     def _check(self, fixed: Mapping[str, str]) -> None:
         known = {choice.name: choice.weights for choice in self.choices}
@@ -124,8 +148,8 @@ class Family:
                 break
         else:
             raise UserError(
-                f"no scene of {self.name} with {dict(fixed or {})} keeps within {LONGEST:.0f} s and "
-                f"{WIDEST:.0f} m; fix fewer facts"
+                f"no scene of {self.name} with {dict(fixed or {})} keeps within {LONGEST:.0f} s "
+                f"and {WIDEST:.0f} m; fix fewer facts"
             )
         captions = write_captions(
             read_grammar(self.name), part.facts, (actor, 1 - actor), dice.under("captions"),
@@ -139,6 +163,10 @@ class Family:
         stage.begin_act(dice, actor, values.get("speed", ""))
         self.play(stage, values)
         return Part(self.name, start, stage.clock, actor, {n: v for n, v in values.items() if v})
+
+
+def _holds(needed: Mapping[str, tuple[str, ...]], values: Mapping[str, str]) -> bool:
+    return all(values.get(name) in allowed for name, allowed in needed.items())
 
 
 def make_plan(

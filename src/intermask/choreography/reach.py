@@ -170,7 +170,9 @@ def beyond_reach(plan: ScenePlan, event: ContactEvent) -> float:
     `LEAN_ALLOWANCE` for everybody who may lean.
     """
     seconds = event.seconds + event.duration / 2
-    actor, target = (pose_at(plan.people[p].waypoints, seconds) for p in (event.actor, event.target))
+    actor, target = (
+        pose_at(plan.people[p].waypoints, seconds) for p in (event.actor, event.target)
+    )
     lowered = [
         max(
             (dip.depth for dip in plan.dips if dip.person == person and _covers(dip, seconds)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from intermask.choreography.dice import Dice
 from intermask.choreography.plans import Act, PersonPlan, Waypoint
@@ -215,7 +216,7 @@ class Stage:
         """
         start, other = self.poses[person], self.poses[1 - person].place
         way = [start.place, *_around(start.place, goal.place, other), goal.place]
-        lengths = [math.dist(a, b) for a, b in zip(way, way[1:], strict=False)]
+        lengths = [math.dist(a, b) for a, b in pairwise(way)]
         if sum(lengths) < 0.06:
             return self.turn(person, goal.heading)
         middle = sum(self.tempo.walk) / 2
@@ -390,9 +391,7 @@ class Stage:
         """Lower the pelvis; see `scene.Dip`."""
         self.dips.append(Dip(person, at, hold, depth, rise))
 
-    def perform(
-        self, person: int, tag: str, moment: float, seconds: float, side: str = ""
-    ) -> None:
+    def perform(self, person: int, tag: str, moment: float, seconds: float, side: str = "") -> None:
         """An action of the bank with its key moment then; ``side`` is the limb it is done with."""
         name = f"{tag}_{side}" if side else tag
         self.acts[person].append(Act(moment - seconds / 2, seconds, name))

@@ -54,12 +54,12 @@ def _handshake(stage: Stage, facts: Mapping[str, str]) -> None:
         for half, lift in ((0.0, -0.035), (0.5, 0.035)):
             point = (0.0, meeting[1] + lift, meeting[2])
             moment = at + 0.15 + (pump + half + 0.25) * interval
-            stage.pose_hand(
-                partner, side, point, moment, 0.0, reach=interval / 2, tolerance=0.02
-            )
+            stage.pose_hand(partner, side, point, moment, 0.0, reach=interval / 2, tolerance=0.02)
     if facts["hands"] == "both":
         cover = max(0.4, stage.reach_seconds())
-        stage.touch(actor, OTHER[side], wrist(side), hold - 0.25, at=at + 0.2, reach=cover, lean=0.3)
+        stage.touch(
+            actor, OTHER[side], wrist(side), hold - 0.25, at=at + 0.2, reach=cover, lean=0.3
+        )
     stage.clock = at + hold
     conclude(stage, facts)
 

@@ -20,6 +20,11 @@ from intermask.choreography.staging import Spot, Stage, palm, shoulder
 
 COMES = Choice("approach", {"actor": 0.55, "none": 0.45}, alone=True)
 
+COMES_OR_WAITS = Choice(
+    "approach", {"actor": 0.4, "partner": 0.25, "none": 0.35},
+    needs={"partner": {"way": ("front",)}}, alone=True,
+)  # fmt: skip
+
 _SHOULDER_HEIGHT = 0.50
 
 
@@ -110,7 +115,9 @@ def _help_up(stage: Stage, facts: Mapping[str, str]) -> None:
     stage.lean(partner, -1.0, pull + 1.0, pitch=0.35, rise=rising)
     middle = 0.15 if len(helping) == 2 else 0.0
     for mine, theirs in zip(helping, held, strict=True):
-        stage.touch(actor, mine, palm(theirs), end - at, at=at, reach=reach, lean=0.0, tolerance=0.05)
+        stage.touch(
+            actor, mine, palm(theirs), end - at, at=at, reach=reach, lean=0.0, tolerance=0.05
+        )
         # The partner holds the hand up and out, and pulls it in while rising.
         low = (across(theirs, middle), 0.10, 0.42)
         high = (across(theirs, middle), 0.06 - SPINE_TOP + 0.2, 0.36)
@@ -184,7 +191,7 @@ FAMILIES = (
             Choice("shoulder", {"left": 0.5, "right": 0.5}),
             Choice("way", {"front": 0.5, "behind": 0.3, "beside": 0.2}),
             Choice("count", {"1": 0.2, "2": 0.4, "3": 0.3, "4": 0.1}),
-            SPEED, COMES, DISTANCE, AFTER,
+            SPEED, COMES_OR_WAITS, DISTANCE, AFTER,
         ),
         _pat,
     ),

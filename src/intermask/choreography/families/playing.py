@@ -20,7 +20,9 @@ CLAPPING = Stance(2 * ahead_of_hand(_CLAP_HEIGHT, -_CLAP_OUT, 0.74))
 def _clapping(stage: Stage, facts: Mapping[str, str]) -> None:
     stage.meet(CLAPPING, facts["approach"], facts["distance"])
     beat = {"slow": 0.62, "": 0.5, "quick": 0.42}[facts["speed"]]
-    rounds = [("own", "both")] if facts["pattern"] == "straight" else [("own", "right", "own", "left")]
+    rounds = (
+        [("own", "both")] if facts["pattern"] == "straight" else [("own", "right", "own", "left")]
+    )
     beats = [clap for _ in range(int(facts["count"])) for clap in rounds[0]]
     first = stage.clock + max(0.4, stage.reach_seconds())
     for number, clap in enumerate(beats):
@@ -179,7 +181,7 @@ FAMILIES = (
             Choice("count", {"1": 0.5, "2": 0.5}, {"move": ("sideways", "forward")}),
             SPEED,
             Choice("approach", {"actor": 0.3, "both": 0.2, "none": 0.5}, alone=True),
-            Choice("distance", {"near": 1.0}, {"approach": ("actor", "both")}, True),
+            Choice("distance", {"near": 1.0}, {"approach": ("actor", "both")}, alone=True),
         ),
         _dance,
     ),

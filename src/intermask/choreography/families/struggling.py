@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 
 from intermask.choreography.families.greeting import OTHER, SPINE_TOP, across, conclude
+from intermask.choreography.families.helping import COMES_OR_WAITS
 from intermask.choreography.family import AFTER, APPROACH, DISTANCE, SIDE, SPEED, Choice, Family
 from intermask.choreography.reach import LEG, TORSO, Stance, ahead_of_hand
 from intermask.choreography.scene import ContactEvent
@@ -40,9 +41,9 @@ def _push(stage: Stage, facts: Mapping[str, str]) -> None:
     stage.lean(partner, at + 0.75, 0.1, pitch=0.12, rise=0.3)
     if hard != "light":
         for side in ("left", "right"):
-            out = (across(side, 0.42), stage.dice.between(f"fling {side}", -0.05, 0.2), 0.28)
+            flung = (across(side, 0.42), stage.dice.between(f"fling {side}", -0.05, 0.2), 0.28)
             moment = at + 0.4 + stage.reaction
-            stage.pose_hand(partner, side, out, moment, 0.15, reach=0.4, tolerance=0.1)
+            stage.pose_hand(partner, side, flung, moment, 0.15, reach=0.4, tolerance=0.1)
     stage.look(partner, "head", at + stage.reaction, done + 0.6)
     stage.look(actor, "head", at + 0.3, done)
     stage.clock = max(at + 0.15, done)
@@ -131,7 +132,12 @@ def _kick(stage: Stage, facts: Mapping[str, str]) -> None:
     conclude(stage, facts)
 
 
-_DODGES = {"back": (-0.45, 0.0), "left": (-0.10, 0.42), "right": (-0.10, -0.42), "duck": (-0.25, 0.0)}
+_DODGES = {
+    "back": (-0.45, 0.0),
+    "left": (-0.10, 0.42),
+    "right": (-0.10, -0.42),
+    "duck": (-0.25, 0.0),
+}
 
 
 def _dodge(stage: Stage, person: int, way: str, at: float, reach: float) -> None:
@@ -162,7 +168,9 @@ def _grab(stage: Stage, facts: Mapping[str, str]) -> None:
     stage.meet(stance, facts["approach"], facts["distance"])
     reach = stage.reach_seconds()
     at = stage.clock + reach
-    spot = wrist(held) if hold_on == "wrist" else Spot(f"{held}_elbow", (across(held, 0.03), 0.0, 0.0))
+    spot = (
+        wrist(held) if hold_on == "wrist" else Spot(f"{held}_elbow", (across(held, 0.03), 0.0, 0.0))
+    )
     outcome = facts["outcome"]
     pull = at + 0.35
     step = stage.dice.between("pull", 0.40, 0.60)
@@ -207,8 +215,7 @@ FAMILIES = (
             Choice("side", SIDE.weights, {"hands": ("",)}),
             Choice("way", {"front": 0.75, "behind": 0.25}),
             Choice("strength", {"": 0.3, "light": 0.35, "hard": 0.35}),
-            Choice("approach", {"actor": 0.6, "none": 0.4}, alone=True),
-            DISTANCE, AFTER,
+            COMES_OR_WAITS, DISTANCE, AFTER,
         ),
         _push,
     ),
