@@ -33,7 +33,7 @@ def test_table_and_sentences(run: Run, reports: list[Path]) -> None:
     assert result.exit_code == 0
     assert "not comparable" not in result.stdout
     assert "FID" in result.stdout and "within the noise." in result.stdout
-    assert "of 7 metrics differ beyond the noise" in result.stdout
+    assert "of 19 metrics differ beyond the noise" in result.stdout
 
 
 def test_what_differs_comes_first(run: Run, reports: list[Path]) -> None:

@@ -24,6 +24,7 @@ from intermask.evaluation.report_tables import (
     evaluated_row,
     interval_of,
     row_named,
+    told,
     value_of,
 )
 from intermask.evaluation.terms import GROUND_TRUTH, METRICS, PHYSICS, Term, direction
@@ -182,7 +183,7 @@ def what_differs(first: Report, second: Report) -> list[str]:
     for block, key, title in _CONDITIONS:
         values = [(report.get(block) or {}).get(key) for report in (first, second)]
         if values[0] != values[1]:
-            shown = ["not stated" if value is None else str(value) for value in values]
+            shown = ["not stated" if value is None else told(value) for value in values]
             sentences.append(f"{title} differs: {shown[0]} and {shown[1]}")
     return sentences
 

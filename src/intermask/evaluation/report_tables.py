@@ -318,6 +318,12 @@ def nearest_training_clips(report: Report) -> list[str]:
     return list((report.get("memorisation") or {}).get("nearest") or ())
 
 
+def told(value: Any) -> str:
+    """A setting in a few words; of a hash its beginning."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return f"{text[:12]}…" if len(text) == 64 and " " not in text else text
+
+
 def _cm(metres: float) -> str:
     return f"{100 * metres:.1f} cm"
 

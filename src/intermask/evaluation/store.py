@@ -28,6 +28,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from intermask.errors import UserError
+from intermask.evaluation.report_tables import told
 from intermask.files import atomic_path, write_json
 
 Kind = Literal["replications", "multimodality"]
@@ -152,7 +153,7 @@ def check_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) 
         UserError: they cannot; what differs is named.
     """
     different = [
-        f"{name}: {_told(before.get(name))} there, {_told(now.get(name))} now"
+        f"{name}: {told(before.get(name))} there, {told(now.get(name))} now"
         for name in dict.fromkeys((*before, *now))
         if name not in _FREE and before.get(name) != now.get(name)
     ]
@@ -171,12 +172,6 @@ def _read_settings(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise UserError(f"{path} was not written by an evaluation; give another folder")
     return content
-
-
-def _told(value: Any) -> str:
-    """A setting in a few words; of a hash its beginning."""
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return f"{text[:12]}…" if len(text) == 64 and " " not in text else text
 
 
 class Rows:
