@@ -29,6 +29,7 @@ from intermask.geometry import (
     facing_direction,
     matrix_to_axis_angle,
     rot6d_to_matrix,
+    rotation_between,
     yaw_matrix,
 )
 from intermask.kinematics import correct_rotations, forward_kinematics, global_rotations
@@ -58,6 +59,14 @@ _SMOOTH_FRAMES: dict[Kind, float] = {"move": 0.8, "rest": 1.6, "act": 0.6}
 """Deviation of the Gaussian against the jitter of markers: fast actions bear least."""
 _IN_PLACE = 0.25
 """Metres from its first to its last frame below which an action stays in place."""
+_UPRIGHT = ("walk", "sidestep", "backstep", "turn", "stand", "talk")
+_NECK, _HEAD = SMPL22.indices("neck", "head")
+_LEAN_FRAMES = 12.0
+"""Deviation in frames of the Gaussian that tells a lean that lasts from the sway of a step."""
+_FREE_LEAN, _USUAL_LEAN = math.radians(5), math.radians(4)
+"""Lean to any side that is left alone, from upright and a little forward."""
+_TRUNK_BALANCE = 0.2
+"""Metres by which a pelvis goes back under a trunk that is bent over by a radian."""
 _STRAIGHT, _STRAIGHT_SHARE = 0.985, 0.15
 """Share of its length that a standing leg reaches, in all but this share of the frames."""
 _LEANING = 0.3
@@ -208,10 +217,16 @@ def _cut(entry: Entry, source: InterHumanFolder) -> _Piece:
     if entry.backwards:
         root, rotations, key = root.flip(0), rotations.flip(0), last - first - 1 - key
     if entry.amplitude != 1.0:
+        middle = rotations[:1]
+        if entry.kind != "act":
+            middle = roma.special_procrustes(rotations.mean(0, keepdim=True))
         root = root[:1] + entry.amplitude * (root - root[:1])
-        rotations = _scaled_turns(rotations, entry.amplitude)
+        rotations = _scaled_turns(rotations, middle, entry.amplitude)
     rotations = _smoothed_turns(rotations, _SMOOTH_FRAMES[entry.kind])
-    piece = _stood_up(_Piece(entry, root, rotations, key))
+    piece = _Piece(entry, root, rotations, key)
+    if entry.tag in _UPRIGHT:
+        piece = _upright(piece)
+    piece = _stood_up(piece)
     if entry.supports:
         piece = _on_one_foot(piece)
     return _there_and_back(piece) if entry.returns else piece
@@ -252,6 +267,43 @@ def _there_and_back(piece: _Piece) -> _Piece:
     return replace(piece, root=root, rotations=roma.special_procrustes(mean))
 
 
+def _upright(piece: _Piece) -> _Piece:
+    """The piece without a lean that lasts: people who dribble a ball bend over it.
+
+    The trunk is turned at the pelvis, which comes forward over the feet; feet and head stay as
+    they are.
+    """
+    positions = piece.positions
+    ahead = facing_direction(positions)
+    yaw = torch.atan2(ahead[:, 0], ahead[:, 2])
+    back, there = yaw_matrix(-yaw), yaw_matrix(yaw)
+    trunk = torch.nn.functional.normalize(positions[:, _NECK] - positions[:, 0], dim=-1)
+    own = smooth_in_time((back @ trunk[..., None])[..., 0][None], _LEAN_FRAMES)[0]
+    side, front = torch.atan2(own[:, 0], own[:, 1]), torch.atan2(own[:, 2], own[:, 1])
+    kept = [
+        middle + (lean - middle).clamp(-_FREE_LEAN, _FREE_LEAN)
+        for lean, middle in ((side, 0.0), (front, _USUAL_LEAN))
+    ]
+    goal = torch.stack((kept[0].tan(), torch.ones_like(side), kept[1].tan()), -1)
+    own, goal = (torch.nn.functional.normalize(each, dim=-1) for each in (own, goal))
+    turn = there @ rotation_between(own, goal) @ back
+    world = global_rotations(piece.rotations[:, 0], piece.rotations[:, 1:])
+    pelvis = turn @ world[:, 0]
+    level = own.new_tensor((1.0, 0.0, 1.0))
+    over_feet = _TRUNK_BALANCE * (there @ ((own - goal) * level)[..., None])[..., 0]
+    rotations = piece.rotations.clone()
+    rotations[:, 0] = pelvis
+    turned = turn @ world[:, _NECK]
+    rotations[:, _HEAD] = turned.transpose(-1, -2) @ world[:, _HEAD]
+    straight = replace(piece, root=piece.root + over_feet, rotations=rotations)
+    moved = straight.positions
+    legs = global_rotations(rotations[:, 0], rotations[:, 1:])
+    for leg in LEGS:
+        ankle = leg[2]
+        bend_leg(rotations, moved, legs, leg, positions[:, ankle], world[:, ankle])
+    return replace(straight, rotations=rotations)
+
+
 def _stood_up(piece: _Piece) -> _Piece:
     """The piece lifted until its standing legs are as straight as people's are; feet stay.
 
@@ -279,9 +331,9 @@ def _stood_up(piece: _Piece) -> _Piece:
     return replace(piece, root=piece.root + up, rotations=rotations)
 
 
-def _scaled_turns(rotations: Tensor, share: float) -> Tensor:
-    change = matrix_to_axis_angle(rotations[:1].transpose(-1, -2) @ rotations)
-    return rotations[:1] @ axis_angle_to_matrix(share * change)
+def _scaled_turns(rotations: Tensor, middle: Tensor, share: float) -> Tensor:
+    change = matrix_to_axis_angle(middle.transpose(-1, -2) @ rotations)
+    return middle @ axis_angle_to_matrix(share * change)
 
 
 def _smoothed_turns(rotations: Tensor, deviation: float) -> Tensor:

@@ -15,13 +15,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from intermask.choreography.bodies import Body
-from intermask.data.limbs import LEGS, smooth_in_time, two_bone
+from intermask.data.limbs import LEGS, ramp, smooth_in_time, two_bone
 from intermask.geometry import rotation_between, yaw_matrix
 from intermask.kinematics import forward_kinematics, global_rotations
 
 BALL_HEIGHT = 0.02
 """Metres of the foot joint above the floor when it bears weight."""
 
+_CLEARANCE, _SWING_FRAMES = 0.034, 6
+"""Metres that a foot comes off the floor in swings of so many frames."""
 _SHORTEST_STANCE = 3
 """Frames; a foot that bears weight for less does not."""
 _LARGEST_TURN = 0.6
@@ -78,10 +80,20 @@ def _planted(
     slide = torch.where(both[:, None], tip.diff(dim=0), positions[:, ankle].diff(dim=0))
     shift = _held(slide[:, (0, 2)], standing)
     lift = _bridged(BALL_HEIGHT - tip[:, 1:2], ball_stands)[:, 0]
-    # Nothing goes through the floor, in the air neither.
-    lift = torch.maximum(lift, 0.8 * BALL_HEIGHT - tip[:, 1])
+    lift = torch.maximum(lift, _clearance(ball_stands) - tip[:, 1])
+    lift = smooth_in_time(lift[None, :, None], 0.8)[0, :, 0]
     moved = torch.stack((shift[:, 0], lift, shift[:, 1]), 1)
     return positions[:, ankle] + moved, yaw_matrix(turn) @ world[:, ankle]
+
+
+def _clearance(stands: Tensor) -> Tensor:
+    """(t) least height of the ball of a foot: off the floor while it swings, as toes are."""
+    height = torch.full((len(stands),), BALL_HEIGHT)
+    for start, stop in _runs(~stands):
+        if start > 0 and stop < len(stands) and stop - start >= _SWING_FRAMES:
+            share = torch.arange(1, stop - start + 1) / (stop - start + 1)
+            height[start:stop] += _CLEARANCE * ramp(share, 0.0, 0.3) * ramp(share, 1.0, 0.8)
+    return height
 
 
 def _steady(stands: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ _SPEED_UNIT, _TURN_UNIT = 0.16, 0.5
 """Metres and radians a second off the plan that cost as much as a worn-out transition."""
 _POSE_UNITS = {"feet": 0.07, "hands": 0.22, "trunk": 0.10, "height": 0.04}
 _MOTION_UNITS = {"feet": 0.8, "hands": 1.2, "trunk": 0.6, "height": 0.3}
-_JUMP_COST = 0.8
+_JUMP_COST = 1.5
 """Price of any transition."""
 _MIN_RUN = 2
 """Decisions that a clip is kept for at least."""
@@ -42,7 +42,7 @@ _BEAM = 20
 _JUMPS_KEPT = 40
 _ENTRY_STEP = 3
 """Every so many frames of the bank can be gone over to."""
-_TASTE = 0.5
+_TASTE = 1.2
 """How far chance may prefer one clip over another, a decision."""
 _MOVE_AT_REST, _REST_ON_THE_MOVE = 1.2, 1.2
 
