@@ -21,6 +21,9 @@ LONGEST = 10.0
 WIDEST = 6.0
 """Metres that no scene is wider than, along either axis of the floor."""
 
+COMFORTABLE = 0.75
+"""Metres between two people who stand face to face before one comes nearer."""
+
 CLEARANCE = 0.62
 """Metres that a path keeps from somebody who is walked around, pelvis to pelvis."""
 
@@ -179,7 +182,21 @@ class Stage:
                     self.look(1 - person, "head", max(0.0, start - 0.1), start + seconds)
             else:
                 self._mark(person, 0.0, pose)
+        if not coming and stance.face_to_face and stance.distance < 0.55:
+            self._step_in(stance, start)
+            return
         self.clock = start + (seconds if coming else 0.0) + dice.between("settle", 0.05, 0.2)
+
+    def _step_in(self, stance: Stance, start: float) -> None:
+        """Both make half a step into a stance that is too near to stand in for long."""
+        step = (COMFORTABLE - stance.distance) / 2
+        for person, pose in enumerate(self.poses):
+            before = Pose(pose.point(-step), pose.heading)
+            self.waypoints[person].clear()
+            self._mark(person, 0.0, before)
+            self._mark(person, start, before)
+            self._mark(person, start + 0.8, pose)
+        self.clock = start + 0.8
 
     def _origin(self, person: int, length: float) -> tuple[float, float]:
         """Where a way to a person's place begins, from behind and past nobody."""

@@ -105,7 +105,7 @@ def _high_five(stage: Stage, facts: Mapping[str, str]) -> None:
     height = {"low": 0.10, "": 0.52, "high": 0.72}[facts["height"]]
     sides = ("right", "left") if facts["hands"] == "both" else (facts["side"],)
     middle = 0.16 if len(sides) == 2 else 0.0
-    stance = Stance(2 * ahead_of_hand(height, -middle, 0.95 if facts["height"] == "low" else 0.85))
+    stance = Stance(2 * ahead_of_hand(height, -middle, 0.95 if facts["height"] == "low" else 0.90))
     stage.meet(stance, facts["approach"], facts["distance"])
     count = int(facts["count"])
     interval = max(0.42, stage.interval())

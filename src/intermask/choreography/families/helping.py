@@ -30,7 +30,7 @@ _SHOULDER_HEIGHT = 0.50
 
 def pat_stance(way: str, side: str) -> Stance:
     """Where somebody stands whose hand shall reach a shoulder from that way."""
-    ahead = ahead_of_hand(_SHOULDER_HEIGHT, 0.0, 0.82)
+    ahead = ahead_of_hand(_SHOULDER_HEIGHT, 0.0, 0.92) + 0.08
     if way == "beside":
         bearing = across(side, math.pi / 2 - 0.35)
         return Stance(0.56, bearing, 0.0)
@@ -110,7 +110,6 @@ def _help_up(stage: Stage, facts: Mapping[str, str]) -> None:
     pull = at + 0.3
     rising = {"slow": 1.3, "": 0.95, "quick": 0.65}[facts["speed"]]
     end = pull + rising + 0.25
-    stage.perform(partner, "crouch", pull / 2, pull)
     stage.dip(partner, -1.0, pull + 1.0, _CROUCH, rise=rising)
     stage.lean(partner, -1.0, pull + 1.0, pitch=0.35, rise=rising)
     middle = 0.15 if len(helping) == 2 else 0.0

@@ -53,6 +53,7 @@ def _push(stage: Stage, facts: Mapping[str, str]) -> None:
 _STUMBLES = {"light": (0.2, 0.32), "": (0.42, 0.6), "hard": (0.8, 1.1)}
 
 _HEIGHTS = {"head": 0.58, "": 0.44, "body": 0.25}
+_PUNCHES = {"head": "punch_high", "": "punch", "body": "punch_low"}
 
 
 def _guard(stage: Stage, person: int, side: str, at: float, hold: float, reach: float) -> None:
@@ -65,7 +66,7 @@ def _punch(stage: Stage, facts: Mapping[str, str]) -> None:
     side, block, count = facts["side"], facts["block"], int(facts["count"])
     height = _HEIGHTS[facts["height"]]
     # A fist of a nearly straight arm would just reach the partner; the forearm stops it before.
-    stance = Stance(ahead_of_hand(height, 0.0, 0.88) + 0.16)
+    stance = Stance(ahead_of_hand(height, 0.0, 0.88) + 0.34)
     stage.meet(stance, facts["approach"], facts["distance"])
     reach = max(stage.reach_seconds(), stage.reaction + 0.4)
     raised = stage.clock + 0.45
@@ -78,7 +79,7 @@ def _punch(stage: Stage, facts: Mapping[str, str]) -> None:
         at = first + number * interval
         _guard(stage, actor, side, at - reach - 0.05, 0.05, 0.42)
         # The fist comes straight at head or belly and is met a forearm's width before it.
-        target = (0.0, height - SPINE_TOP, stance.distance - 0.34)
+        target = (0.0, height - SPINE_TOP, stance.distance - 0.42)
         stage.pose_hand(actor, side, target, at, 0.06, reach=reach, tolerance=0.08)
         stage.contacts.append(
             ContactEvent(
@@ -87,16 +88,16 @@ def _punch(stage: Stage, facts: Mapping[str, str]) -> None:
             )
         )  # fmt: skip
         turn = 0.3 if side == "right" else -0.3
-        stage.lean(actor, at, 0.05, pitch=0.12, yaw=turn, rise=min(0.4, reach))
+        stage.lean(actor, at, 0.05, pitch=0.05, yaw=turn, rise=min(0.4, reach))
         stage.lean(partner, at, 0.15, pitch=-0.08, rise=0.3)
-        stage.perform(actor, "punch", at, 2 * reach, side)
+        stage.perform(actor, _PUNCHES[facts["height"]], at, 2 * reach, side)
     stage.look(actor, "head", stage.clock - 0.5, last + 0.3)
     stage.look(partner, f"{side}_wrist", raised - 0.2, last + 0.2)
     stage.clock = last + 0.2
     conclude(stage, facts)
 
 
-_KICKS = {"low": -0.50, "": -0.15, "high": 0.30}
+_KICKS = {"low": -0.50, "": -0.15, "high": 0.20}
 """Metres of the ankle above the pelvis at the end of a kick."""
 
 
@@ -116,7 +117,7 @@ def _kick(stage: Stage, facts: Mapping[str, str]) -> None:
             actor, side, foot, at, 0.05, reach=reach, joint="pelvis", effector=f"{side}_ankle",
             tolerance=0.08,
         )  # fmt: skip
-        back_lean = -0.18 if facts["height"] != "high" else -0.35
+        back_lean = {"low": 0.0, "": -0.1, "high": -0.3}[facts["height"]]
         stage.lean(actor, at, 0.05, pitch=back_lean, rise=reach)
         stage.perform(actor, "kick", at, 2 * reach, side)
         _dodge(stage, partner, dodge, at, reach)
