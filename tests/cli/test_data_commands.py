@@ -71,3 +71,18 @@ def test_import_of_files_that_are_not_there(fails: Any, tmp_path: Path) -> None:
         target = tmp_path / "out"
         assert words in fails("data", "import", kind, tmp_path / "absent", "-o", target)
         assert not target.exists()
+
+
+def test_make_bank(run: Any, fails: Any, dataset: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    lines = '[move]\nwalk = [{ clip = "walk_1", frames = [0, 30] }]\n'
+    recipe.write_text(lines + '[rest]\nstand = [{ clip = "walk_2", frames = [0, 30] }]\n', "utf-8")
+    out = tmp_path / "bank.safetensors"
+    folders = ("--single", dataset, "--salsa", dataset)
+    result = run("data", "make", "bank", *folders, "-o", out, "--recipe", recipe)
+    assert result.exit_code == 0, result.output
+    assert "stand, walk" in result.stdout
+    assert out.is_file()
+    recipe.write_text(lines.replace("walk_1", "fly_1"), "utf-8")
+    message = fails("data", "make", "bank", *folders, "-o", out, "--recipe", recipe)
+    assert "no given dataset has the clip fly_1" in message

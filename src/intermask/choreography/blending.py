@@ -2,12 +2,13 @@
 
 At a jump the body does what the new clip does, plus what it was off by, which fades in a quarter
 of a second from the offset and the speed it had (Bollo, "Inertialization", GDC 2018). Only the new
-clip is read, so blends may follow each other closely.
+clip is read, so a blend may begin before another one is over: it takes its rest along.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import roma
 import torch
@@ -34,11 +35,11 @@ def blend_rotations(
         before: (2, j, 4) the two frames of the new clip before a jump, by the jump's frame.
     """
     result = quaternions.clone()
-    for jump in jumps:
+    for jump, following in pairwise((*jumps, len(result))):
         clip = before(jump)
         shown = result[max(jump - _LOOK_BACK, 0) : jump]
         offsets = _vector(quaternion_multiply(shown, quaternion_inverse(clip[-len(shown) :])))
-        fading = _fading(offsets, len(result) - jump)
+        fading = _fading(offsets, following - jump)
         stop = jump + len(fading)
         result[jump:stop] = quaternion_multiply(_quaternion(fading), result[jump:stop])
     return result
@@ -47,9 +48,9 @@ def blend_rotations(
 def blend_values(values: Tensor, jumps: Sequence[int], before: Callable[[int], Tensor]) -> Tensor:
     """Values (t, c) without seams; see `blend_rotations`."""
     result = values.clone()
-    for jump in jumps:
+    for jump, following in pairwise((*jumps, len(result))):
         shown = result[max(jump - _LOOK_BACK, 0) : jump]
-        fading = _fading(shown - before(jump)[-len(shown) :], len(result) - jump)
+        fading = _fading(shown - before(jump)[-len(shown) :], following - jump)
         result[jump : jump + len(fading)] += fading
     return result
 

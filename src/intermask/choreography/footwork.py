@@ -21,7 +21,11 @@ from intermask.kinematics import forward_kinematics, global_rotations
 
 BALL_HEIGHT = 0.02
 """Metres of the foot joint above the floor when it bears weight."""
+LOWEST_ANKLE = 0.045
+"""Metres of an ankle above the floor: there is a heel below it."""
 
+_LOW = (0.16, 0.06)
+"""Metres above the floor up to which an ankle, and the ball of a foot, may bear weight."""
 _CLEARANCE, _SWING_FRAMES = 0.034, 6
 """Metres that a foot comes off the floor in swings of so many frames."""
 _SHORTEST_STANCE = 3
@@ -68,7 +72,9 @@ def _planted(
 ) -> tuple[Tensor, Tensor]:
     """Where an ankle shall be (t, 3), and how its foot shall be turned in the world (t, 3, 3)."""
     _, _, ankle, ball = leg
-    heel_stands, ball_stands = (_steady(contacts[:, index]) for index in (0, 1))
+    # A label comes from one clip; in a blend with another the foot may be in the air still.
+    low = positions[:, (ankle, ball), 1] < positions.new_tensor(_LOW)
+    heel_stands, ball_stands = (_steady((contacts & low)[:, index]) for index in (0, 1))
     foot = positions[:, ball] - positions[:, ankle]
     yaw = torch.atan2(foot[:, 0], foot[:, 2])
     turning = torch.remainder(yaw.diff() + torch.pi, 2 * torch.pi) - torch.pi
@@ -82,6 +88,7 @@ def _planted(
     lift = _bridged(BALL_HEIGHT - tip[:, 1:2], ball_stands)[:, 0]
     lift = torch.maximum(lift, _clearance(ball_stands) - tip[:, 1])
     lift = smooth_in_time(lift[None, :, None], 0.8)[0, :, 0]
+    lift = torch.maximum(lift, LOWEST_ANKLE - positions[:, ankle, 1])
     moved = torch.stack((shift[:, 0], lift, shift[:, 1]), 1)
     return positions[:, ankle] + moved, yaw_matrix(turn) @ world[:, ankle]
 

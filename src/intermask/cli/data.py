@@ -11,6 +11,7 @@ import typer
 
 from intermask.cli.cache import cache
 from intermask.cli.console import print_table, progress_bar
+from intermask.cli.making import make_app
 from intermask.cli.options import TextSourceOption, examples
 from intermask.errors import UserError
 
@@ -30,6 +31,7 @@ import_app = typer.Typer(
     help="Turn motion of several kinds into one folder in InterHuman's layout.",
 )
 data_app.add_typer(import_app, name="import")
+data_app.add_typer(make_app, name="make")
 data_app.command(
     epilog=examples("intermask data cache", "intermask data cache --clean --unused 7")
 )(cache)
