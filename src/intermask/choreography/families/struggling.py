@@ -90,7 +90,7 @@ def _punch(stage: Stage, facts: Mapping[str, str]) -> None:
         turn = 0.3 if side == "right" else -0.3
         stage.lean(actor, at, 0.05, pitch=0.05, yaw=turn, rise=min(0.4, reach))
         stage.lean(partner, at, 0.15, pitch=-0.08, rise=0.3)
-        stage.perform(actor, _PUNCHES[facts["height"]], at, 2 * reach, side)
+        stage.perform(actor, _PUNCHES[facts["height"]], at, reach + 0.45, side)
     stage.look(actor, "head", stage.clock - 0.5, last + 0.3)
     stage.look(partner, f"{side}_wrist", raised - 0.2, last + 0.2)
     stage.clock = last + 0.2
