@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the built-in model from public data: imports, two trainings, the bundle, its measurements.
+# Makes the built-in model from public data: imports, three trainings, the bundle, its measurements.
 #
 #   recipes/builtin.sh SOURCES WORK
 #
@@ -26,5 +26,8 @@ intermask train tokenizer --preset small -o "$work/tokenizer" \
     --data "$work/single" --share 0.1
 intermask train transformer --preset small -o "$work/transformer" --tokenizer "$work/tokenizer" \
     --data "$work/salsa" --share 0.35 --data "$work/grapplemap" --share 0.65
-intermask bundle "$work/transformer" -o "$work/builtin" --half --name builtin
+intermask train evaluator --preset small --set optimiser.steps=800 -o "$work/evaluator" \
+    --data "$work/salsa" --data "$work/grapplemap"
+intermask bundle "$work/transformer" -o "$work/builtin" --half --name builtin \
+    --evaluator "$work/evaluator"
 python "$(dirname "$0")/measure.py" "$work/builtin" "$work/salsa" "$work/grapplemap" "$work/single"

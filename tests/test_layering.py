@@ -50,12 +50,16 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     "generation": {
         "bundle", "devices", "models", "masking", "text", "representation",
-        "representation_smplx", "motion", "smplx", "solver",
-        "training.runs", *FOUNDATION,  # a training run is a model that can be asked
+        "representation_smplx", "motion", "smplx", "solver", *FOUNDATION,
     },
     "evaluation": {
         "bundle", "data", "devices", "generation", "masking", "models", "motion",
         "representation", "representation_smplx", "smplx", "text", "training", *FOUNDATION,
+    },
+    # A generator with all its parts: a training run is a model, an evaluator compares drafts.
+    "loading": {
+        "devices", "evaluation.evaluators", "generation", "smplx", "text", "training.runs",
+        *FOUNDATION,
     },
     # The authors' release, as networks of ours: models and evaluators.
     "official": {
@@ -64,7 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     # The command line sees everything, and nobody sees it.
     "cli": {
         "bundle", "choreography", "data", "devices", "evaluation", "export", "generation",
-        "models", "motion",
+        "loading", "models", "motion",
         "official", "presets", "representation", "text", "training", *FOUNDATION,
     },
     "__main__": {"cli"},

@@ -23,7 +23,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from intermask.generation.generator import InteractionGenerator, load_generator
+    from intermask.generation.generator import InteractionGenerator
+    from intermask.loading import load_generator
     from intermask.motion import Motion
 
 __version__ = "0.1.0"
@@ -34,7 +35,7 @@ __all__ = ["InteractionGenerator", "Motion", "__version__", "load_generator"]
 _HOMES = {
     "InteractionGenerator": "intermask.generation.generator",
     "Motion": "intermask.motion",
-    "load_generator": "intermask.generation.generator",
+    "load_generator": "intermask.loading",
 }
 
 

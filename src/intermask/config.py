@@ -199,13 +199,15 @@ class SamplingConfig:
     and draws them anew. Tokens that were drawn in the same round do not know of each other; this
     lets them agree. 0 is the paper's form."""
     revision_temperature: float = 0.7
+    drafts: int = 1
+    """Motions that are made where one is asked for, to keep the best; evaluations make one."""
     tie_order: TieOrder = "position"
     """Which of equally sure tokens is drawn anew: the first in the sequence, or (as released)
     whichever an unstable sort puts first, which varies with padding and processor."""
 
     def __post_init__(self) -> None:
         _choices(self)
-        _positive(self, "steps", "reaction_steps")
+        _positive(self, "steps", "reaction_steps", "drafts")
         if not 0 < self.keep_fraction <= 1:
             raise ValueError(f"keep_fraction is {self.keep_fraction}; expected above 0 and up to 1")
         for name in ("temperature", "confidence_noise", "revisions", "revision_temperature"):

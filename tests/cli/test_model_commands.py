@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -113,3 +114,21 @@ def test_commands_have_help_with_examples(run: Any) -> None:
 
 def test_version(run: Any) -> None:
     assert run("--version").stdout.strip() == f"intermask {__version__}"
+
+
+def test_a_bundle_with_an_evaluator(run: Any, bundle: Path, tmp_path: Path) -> None:
+    from intermask.loading import EVALUATOR, builtin_model
+
+    judge = builtin_model() / EVALUATOR
+    run("bundle", bundle, "-o", tmp_path / "judged", "--half", "--evaluator", judge)
+    written = json.loads((tmp_path / "judged" / EVALUATOR / "config.json").read_text("utf-8"))
+    shipped = json.loads((judge / "config.json").read_text("utf-8"))
+    assert written["fingerprint"] == shipped["fingerprint"]
+    assert written["provenance"] == shipped["provenance"]
+
+
+def test_an_evaluator_that_is_none_leaves_no_bundle(
+    fails: Any, bundle: Path, tmp_path: Path
+) -> None:
+    assert "is a bundle" in fails("bundle", bundle, "-o", tmp_path / "new", "--evaluator", bundle)
+    assert not (tmp_path / "new").exists()

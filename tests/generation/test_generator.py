@@ -15,7 +15,7 @@ from intermask.config import SamplingConfig, TransformerConfig
 from intermask.errors import UserError
 from intermask.generation import generator as generator_module
 from intermask.generation.consolidate import ConsolidationOptions
-from intermask.generation.generator import InteractionGenerator, load_generator
+from intermask.generation.generator import InteractionGenerator
 from intermask.generation.requests import GenerationOptions
 from intermask.generation.sampler import guided
 from intermask.geometry import yaw_matrix
@@ -331,16 +331,6 @@ def test_a_saved_bundle_generates_the_same(generator: InteractionGenerator, tmp_
     (one,), (other,) = generator(PROMPTS[:1], 1.0), loaded(PROMPTS[:1], 1.0)
     assert same(one, other)
     assert loaded.estimate("push").seconds == 2.0
-
-
-def test_missing_models_and_devices_are_named(tmp_path, monkeypatch) -> None:
-    with pytest.raises(UserError, match="there is no model"):
-        load_generator(tmp_path / "nowhere", device="cpu")
-    with pytest.raises(UserError, match="cannot be used here"):
-        load_generator(tmp_path, device="abacus")
-    monkeypatch.setattr(generator_module.resources, "files", lambda package: tmp_path)
-    with pytest.raises(UserError, match="no built-in model"):
-        load_generator()
 
 
 # --- Full size -----------------------------------------------------------------------------------

@@ -221,7 +221,7 @@ def load_measured(
     with working("loading the model and the evaluator"):
         from intermask.evaluation.data import Data, body_model
         from intermask.evaluation.evaluators.folder import load_evaluator
-        from intermask.generation.generator import load_generator
+        from intermask.loading import load_generator
 
         generator = load_generator(model, device, text_source, smplx or body_model(data))
         judge = load_evaluator(evaluator, device, text_source=text_source, data=data)

@@ -14,6 +14,8 @@ from intermask.cli.console import progress_bar, working
 from intermask.cli.options import (
     DEFAULT_FORMATS,
     DeviceOption,
+    DraftsOption,
+    EvaluatorOption,
     FormatsOption,
     GuidanceOption,
     ModelOption,
@@ -62,12 +64,14 @@ def generate(
     guidance: GuidanceOption = None,
     temperature: TemperatureOption = None,
     steps: StepsOption = None,
+    drafts: DraftsOption = None,
     batch_size: Annotated[
         int, typer.Option("--batch-size", help="Motions made together.", min=1)
     ] = 16,
     device: DeviceOption = "auto",
     text_source: TextSourceOption = None,
     smplx: SmplxOption = None,
+    evaluator: EvaluatorOption = None,
 ) -> None:
     """Make motion of two people from a sentence, or from many.
 
@@ -77,10 +81,10 @@ def generate(
     """
     texts, stems = _asked(prompt, prompts, output)
     wanted = _checked_output(stems, formats)
-    generator = _load(model, device, text_source, smplx)
+    generator = _load(model, device, text_source, smplx, evaluator)
     estimates = [generator.estimate(text) for text in texts] if seconds is None else []
     lengths = [each.seconds for each in estimates] if seconds is None else seconds
-    changes = SamplingChanges(guidance, temperature, steps)
+    changes = SamplingChanges(guidance, temperature, steps, drafts)
     with _options(generator, changes, len(texts), batch_size) as options:
         motions = generator(texts, lengths, seed, options)
     for estimate, stem in zip(estimates, stems, strict=False):
@@ -102,9 +106,11 @@ def react(
     guidance: GuidanceOption = None,
     temperature: TemperatureOption = None,
     steps: StepsOption = None,
+    drafts: DraftsOption = None,
     device: DeviceOption = "auto",
     text_source: TextSourceOption = None,
     smplx: SmplxOption = None,
+    evaluator: EvaluatorOption = None,
 ) -> None:
     """Keep one person of a motion exactly as they are and make the other one anew."""
     from intermask.motion import Motion
@@ -112,8 +118,8 @@ def react(
     stem = stem_in(output, prompt)
     wanted = _checked_output([stem], formats)
     motion = Motion.load(given)
-    generator = _load(model, device, text_source, smplx)
-    with _options(generator, SamplingChanges(guidance, temperature, steps)) as options:
+    generator = _load(model, device, text_source, smplx, evaluator)
+    with _options(generator, SamplingChanges(guidance, temperature, steps, drafts)) as options:
         made = generator.react(motion, person, prompt, seed, options)
     save(made, stem, wanted)
 
@@ -142,9 +148,11 @@ def complete(
     guidance: GuidanceOption = None,
     temperature: TemperatureOption = None,
     steps: StepsOption = None,
+    drafts: DraftsOption = None,
     device: DeviceOption = "auto",
     text_source: TextSourceOption = None,
     smplx: SmplxOption = None,
+    evaluator: EvaluatorOption = None,
 ) -> None:
     """Keep parts of a motion exactly as they are and make the rest anew."""
     from intermask.motion import Motion
@@ -153,8 +161,8 @@ def complete(
     stem = stem_in(output, prompt)
     wanted = _checked_output([stem], formats)
     motion = Motion.load(given)
-    generator = _load(model, device, text_source, smplx)
-    with _options(generator, SamplingChanges(guidance, temperature, steps)) as options:
+    generator = _load(model, device, text_source, smplx, evaluator)
+    with _options(generator, SamplingChanges(guidance, temperature, steps, drafts)) as options:
         made = generator.complete(motion, prompt, ranges, person, seed, options)
     save(made, stem, wanted)
 
@@ -187,23 +195,30 @@ def _checked_output(stems: list[Path], formats: str) -> tuple[str, ...]:
 
 
 def _load(
-    model: Path | None, device: str, text_source: Path | None, smplx: Path | None
+    model: Path | None,
+    device: str,
+    text_source: Path | None,
+    smplx: Path | None,
+    evaluator: Path | None,
 ) -> InteractionGenerator:
     with working("loading the model"):
-        from intermask.generation.generator import load_generator
+        from intermask.loading import load_generator
 
-        return load_generator(model, device, text_source, smplx)
+        return load_generator(model, device, text_source, smplx, evaluator)
 
 
 @contextmanager
 def _options(
-    generator: InteractionGenerator, changes: SamplingChanges, motions: int = 1, batch_size: int = 1
+    generator: InteractionGenerator,
+    changes: SamplingChanges,
+    motions: int = 1,
+    batch_size: int = 16,
 ) -> Iterator[GenerationOptions]:
     """How motions are made, with progress over the rounds of all batches."""
     from intermask.generation.requests import GenerationOptions
 
     sampling = changes.applied_to(generator.model.config.sampling)
-    batches = math.ceil(motions / batch_size)
+    batches = math.ceil(motions * sampling.drafts / batch_size)
     with progress_bar("generating") as update:
         done = 0
 

@@ -11,6 +11,7 @@ from intermask.cli.console import print_table, working
 from intermask.errors import UserError
 
 if TYPE_CHECKING:
+    from intermask.evaluation.evaluators.evaluator import NetworkEvaluator
     from intermask.motion import Motion
 
 BundleOption = Annotated[
@@ -91,6 +92,14 @@ def bundle(
     name: Annotated[
         str | None, typer.Option("--name", help="The model's name. Default: the run's.")
     ] = None,
+    evaluator: Annotated[
+        Path | None,
+        typer.Option(
+            "--evaluator",
+            metavar="RUN",
+            help="Put this evaluator into it, which then compares the model's drafts.",
+        ),
+    ] = None,
 ) -> None:
     """Make one folder of a training run that can be given away: weights, settings, provenance."""
     from dataclasses import replace
@@ -105,8 +114,11 @@ def bundle(
         model = load_model(run)
         if name is not None:
             model.config = replace(model.config, name=name)
+        judge = None if evaluator is None else _loaded_evaluator(evaluator, model.config.name)
         save_bundle(model, output, half=half)
-    size = sum(path.stat().st_size for path in output.iterdir())
+        if judge is not None:
+            _put_evaluator(judge, Path(str(evaluator)), output, half)
+    size = sum(path.stat().st_size for path in output.rglob("*") if path.is_file())
     print_table(
         [
             ("bundle", str(output)),
@@ -115,6 +127,23 @@ def bundle(
             *_next_command(output),
         ]
     )
+
+
+def _loaded_evaluator(run: Path, name: str) -> NetworkEvaluator:
+    from dataclasses import replace
+
+    from intermask.evaluation.evaluators.folder import load_evaluator
+
+    return replace(load_evaluator(run, "cpu"), name=name)
+
+
+def _put_evaluator(evaluator: NetworkEvaluator, source: Path, bundle: Path, half: bool) -> None:
+    from intermask.evaluation.evaluators.folder import read_evaluator_config, save_evaluator
+    from intermask.loading import EVALUATOR
+
+    content = read_evaluator_config(source)
+    provenance = content.get("provenance") or {"trained_on": content.get("data", [])}
+    save_evaluator(evaluator, bundle / EVALUATOR, provenance=provenance, half=half)
 
 
 def info(
@@ -186,7 +215,7 @@ def _installation() -> list[tuple[str, str]]:
 
 
 def _builtin_model() -> list[tuple[str, str]]:
-    from intermask.generation.generator import builtin_model
+    from intermask.loading import builtin_model
     from intermask.training.describe import describe_folder
 
     try:

@@ -66,6 +66,23 @@ StepsOption = Annotated[
     int | None,
     typer.Option("--steps", help="Rounds of filling in tokens. Default: the model's, 20."),
 ]
+DraftsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--drafts",
+        help="Motions made of a sentence, of which the best one is kept; fewer are quicker.  "
+        "Default: the model's; the built-in model's, 4.",
+        min=1,
+    ),
+]
+EvaluatorOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--evaluator",
+        metavar="DIR",
+        help="Compares drafts with their sentence. Default: that in the model's folder, if any.",
+    ),
+]
 FormatsOption = Annotated[
     str,
     typer.Option("--formats", help="What to write, with commas: npz, bvh, mp4, sheet (a PNG)."),
@@ -130,6 +147,7 @@ class SamplingChanges:
     guidance: float | None
     temperature: float | None
     steps: int | None
+    drafts: int | None = None
 
     def applied_to(self, sampling: SamplingConfig) -> SamplingConfig:
         """A model's sampling with these changes.

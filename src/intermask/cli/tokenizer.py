@@ -68,7 +68,7 @@ def evaluate_tokenizer(
 
     check_new_folder(output)
     with working("loading the tokenizer"):
-        from intermask.generation.generator import builtin_model
+        from intermask.loading import builtin_model
         from intermask.training.runs import load_tokenizer
 
         folder = builtin_model() if model is None else model

@@ -12,8 +12,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from importlib import resources
-from pathlib import Path
 from typing import cast
 
 import torch
@@ -22,10 +20,10 @@ from torch import Tensor, nn
 from intermask.bundle import Model
 from intermask.config import SamplingConfig
 from intermask.conventions import MIN_FRAMES
-from intermask.devices import select_device
 from intermask.errors import UserError
 from intermask.generation.coding import CODED_TOGETHER, FeatureCoder
 from intermask.generation.consolidate import ConsolidationOptions
+from intermask.generation.drafts import Critic, best_draft, draft_seeds, flaws
 from intermask.generation.durations import DurationEstimate, DurationEstimator
 from intermask.generation.requests import (
     DEFAULT_OPTIONS,
@@ -44,7 +42,7 @@ from intermask.generation.smplx_scenes import InterXScenes
 from intermask.generation.world import kept_columns, kept_frames, with_kept
 from intermask.masking import mask_id, padding_id
 from intermask.motion import FPS, Motion
-from intermask.smplx import BODY_MODEL, RestBody, load_rest_body
+from intermask.smplx import BODY_MODEL, RestBody
 from intermask.text import TextEncoder
 
 _MOST_READ = 20_000
@@ -67,6 +65,8 @@ class InteractionGenerator:
             model's only the smoothing is used.
         body: rest joints of SMPL-X, or a function that reads them when they are first needed; only
             Inter-X models need them.
+        critic: compares drafts with their sentence, or a function that loads it when it is first
+            needed; None: only what bodies cannot do tells them apart.
     """
 
     def __init__(
@@ -76,11 +76,12 @@ class InteractionGenerator:
         device: torch.device | str = "cpu",
         consolidation: ConsolidationOptions | None = None,
         body: RestBody | Callable[[], RestBody] | None = None,
+        critic: Critic | Callable[[], Critic] | None = None,
     ) -> None:
         self.model = model.to(device)
         self.device = torch.device(device)
         self.consolidation = consolidation
-        self._encoder, self._body = encoder, body
+        self._encoder, self._body, self._critic = encoder, body, critic
         self._read: dict[str, Tensor] = {}
 
     # --- What callers ask for --------------------------------------------------------------------
@@ -106,7 +107,8 @@ class InteractionGenerator:
         """
         scenes = self.scenes
         requests = self._requests(prompts, seconds, seed)
-        maps = self._sample_unknown(requests, options)
+        starts = [self._unknown(self._columns(request)) for request in requests]
+        maps = self._best(requests, starts, self._sampling(options), options)
         motions = []
         for request, tokens in zip(requests, maps, strict=True):
             (features,) = self.coder.decode([tokens])
@@ -124,7 +126,8 @@ class InteractionGenerator:
     ) -> list[Tensor]:
         """Token maps (p, s, n) on the CPU, one a prompt; arguments as for a call.
 
-        This also serves Inter-X models, whose motion is not decoded here.
+        One draft each, as evaluations want it. This also serves Inter-X models, whose motion is not
+        decoded here.
         """
         requests = self._requests(prompts, seconds, seed)
         return self._sample_unknown(requests, options)
@@ -135,7 +138,7 @@ class InteractionGenerator:
         known: Sequence[KnownTokens] | None = None,
         options: GenerationOptions = DEFAULT_OPTIONS,
     ) -> list[Tensor]:
-        """Motions as decoded, before anything is done to them: what evaluations score.
+        """Motions as decoded, before anything is done to them: one draft each, to be scored.
 
         Texts longer than the encoder reads are cut, as in training. A seed gives the same motion
         alone and in a batch, but for rounding: motions of one length are decoded together.
@@ -152,13 +155,7 @@ class InteractionGenerator:
             maps = self._sample_unknown(requests, options)
         else:
             sampling = self._rounds(self._sampling(options), known)
-            starts = [
-                torch.where(
-                    each.columns[:, None], each.tokens, self._unknown(each.columns.shape[1])
-                )
-                for each in known
-            ]
-            maps = self._sample(requests, starts, sampling, options)
+            maps = self._sample(requests, self._starts(known), sampling, options)
         decoded = self.coder.decode(maps, min(options.batch_size, CODED_TOGETHER))
         return [
             features[:, : request.frames]
@@ -261,6 +258,11 @@ class InteractionGenerator:
             encoder.to(self.device)
         return encoder
 
+    @cached_property
+    def critic(self) -> Critic | None:
+        """What compares drafts with their sentence; loaded when first asked for."""
+        return self._critic() if callable(self._critic) else self._critic
+
     # --- From what is asked to token maps --------------------------------------------------------
 
     def _requests(
@@ -281,10 +283,12 @@ class InteractionGenerator:
     def _sample_unknown(
         self, requests: Sequence[Request], options: GenerationOptions
     ) -> list[Tensor]:
-        maps = [
-            self._unknown(math.ceil(request.frames / self.coder.stride)) for request in requests
-        ]
+        maps = [self._unknown(self._columns(request)) for request in requests]
         return self._sample(requests, maps, self._sampling(options), options)
+
+    def _columns(self, request: Request) -> int:
+        """Token columns of what is asked for."""
+        return math.ceil(request.frames / self.coder.stride)
 
     def _sampling(self, options: GenerationOptions) -> SamplingConfig:
         return options.sampling or self.model.config.sampling
@@ -295,6 +299,13 @@ class InteractionGenerator:
         if all(bool(each.columns.all(1).any()) for each in known):
             return replace(sampling, steps=sampling.reaction_steps)
         return sampling
+
+    def _starts(self, known: Sequence[KnownTokens]) -> list[Tensor]:
+        """Token maps (p, s, n) of which some columns are known."""
+        return [
+            torch.where(each.columns[:, None], each.tokens, self._unknown(each.columns.shape[1]))
+            for each in known
+        ]
 
     def _unknown(self, columns: int) -> Tensor:
         """Token maps (p, s, n) of which nothing is known."""
@@ -324,7 +335,10 @@ class InteractionGenerator:
         (tokens,) = self.coder.encode([placed.features])
         known = KnownTokens(tokens, kept_columns(kept, self.coder.stride))
         request = Request(prompt, given.frames, checked_seed(seed))
-        (features,) = self.features([request], [known], options)
+        sampling = self._rounds(self._sampling(options), [known])
+        (filled,) = self._best([request], self._starts([known]), sampling, options)
+        (decoded,) = self.coder.decode([filled])
+        features = decoded[:, : request.frames]
 
         result = scenes.settled(placed, features, kept)
         result = replace(
@@ -336,6 +350,32 @@ class InteractionGenerator:
         return result.swapped() if exchanged else result
 
     # --- The two stages of the model -------------------------------------------------------------
+
+    def _best(
+        self,
+        requests: Sequence[Request],
+        starts: Sequence[Tensor],
+        sampling: SamplingConfig,
+        options: GenerationOptions,
+    ) -> list[Tensor]:
+        """Token maps (p, s, n), of several drafts each the best one; see `drafts`."""
+        number = sampling.drafts
+        if number == 1:
+            return self._sample(requests, starts, sampling, options)
+        drafts = [
+            replace(request, seed=seed)
+            for request in requests
+            for seed in draft_seeds(request.seed, number)
+        ]
+        repeated = [start for start in starts for _ in range(number)]
+        maps = self._sample(drafts, repeated, sampling, options)
+        chosen = []
+        for place, request in enumerate(requests):
+            own = maps[place * number : (place + 1) * number]
+            decoded = [self.coder.decode([tokens])[0][:, : request.frames] for tokens in own]
+            found = [flaws(self.scenes.rough(features)) for features in decoded]
+            chosen.append(own[best_draft(decoded, found, request.prompt, self.critic)])
+        return chosen
 
     @torch.no_grad()
     def _sample(
@@ -415,59 +455,3 @@ class InteractionGenerator:
             )
         smoothing = (self.consolidation or ConsolidationOptions()).smoothing
         return InterXScenes(self.body, smoothing)
-
-
-def load_generator(
-    model: str | Path | None = None,
-    device: str = "auto",
-    text_source: str | Path | None = None,
-    smplx: str | Path | None = None,
-) -> InteractionGenerator:
-    """A generator, ready to be called.
-
-    Args:
-        model: a bundle or a transformer run; None: the built-in model.
-        device: ``auto`` (a CUDA GPU if there is one, else Apple's, else the CPU) or a device of
-            torch.
-        text_source: folder with the files of the model's text encoder, if it is not installed.
-            The encoder is loaded when the first text is read.
-        smplx: ``SMPLX_NEUTRAL.npz``, which models of Inter-X need; by default the file of that
-            name in the model's folder, if there is one.
-
-    Raises:
-        UserError: no such model or device.
-    """
-    from intermask.training.runs import load_model
-
-    chosen = select_device(device)
-    folder = builtin_model() if model is None else Path(model)
-    loaded = load_model(folder)
-    beside = folder / BODY_MODEL
-    body_model = Path(smplx) if smplx is not None else beside if beside.is_file() else None
-
-    def load_encoder() -> TextEncoder:
-        from intermask.text import load_text_encoder
-
-        return load_text_encoder(loaded.config.text.encoder, text_source)
-
-    return InteractionGenerator(
-        loaded,
-        load_encoder,
-        chosen,
-        body=None if body_model is None else lambda: load_rest_body(body_model),
-    )
-
-
-def builtin_model() -> Path:
-    """The folder of the bundle that comes with the package.
-
-    Raises:
-        UserError: this installation has none.
-    """
-    folder = Path(str(resources.files("intermask") / "builtin"))
-    if not folder.is_dir():
-        raise UserError(
-            "this installation has no built-in model; name one with --model RUN or BUNDLE "
-            '(in Python: load_generator("BUNDLE"))'
-        )
-    return folder

@@ -31,6 +31,10 @@ class Scenes(Protocol):
         """Two people of decoded, unnormalised features (2, t, f)."""
         ...
 
+    def rough(self, features: Tensor) -> Tensor:
+        """Joints (2, t, 22, 3) of decoded features, before anything is done to them."""
+        ...
+
     def accepted(self, given: Motion) -> Motion:
         """A given motion with the joints that the model knows.
 
@@ -71,6 +75,10 @@ class InterHumanScenes:
             options=self.consolidation,
         )
         return Motion(settled.positions, settled.rotations, settled.root_rotations)
+
+    def rough(self, features: Tensor) -> Tensor:
+        """See `decode_positions`."""
+        return decode_positions(features)
 
     def accepted(self, given: Motion) -> Motion:
         """The body of a motion; hands are let go."""

@@ -20,6 +20,7 @@ from intermask.generation.world import EASE_FRAMES, gaps, minimum_jerk
 from intermask.geometry import matrix_to_rows6d
 from intermask.kinematics import forward_kinematics
 from intermask.motion import Motion, SMPLXMotion
+from intermask.skeleton import SMPL22
 from intermask.smplx import RestBody
 
 
@@ -57,6 +58,11 @@ class InterXScenes:
         """Smoothed rotations and translations, and the joints that they lead to."""
         kept = torch.zeros(features.shape[:2], dtype=torch.bool)
         return self._motion(self._smooth(_decoded(features), kept), features.dtype)
+
+    def rough(self, features: Tensor) -> Tensor:
+        """The joints of the body that rotations lead to."""
+        made = self._motion(_decoded(features), features.dtype)
+        return made.positions[..., : SMPL22.joint_count, :]
 
     def accepted(self, given: Motion) -> SMPLXMotion:
         """A motion with hands; another one cannot be read.

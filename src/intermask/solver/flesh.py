@@ -76,6 +76,20 @@ BETWEEN_PEOPLE = _between_people()
 WITHIN_A_PERSON = _within_a_person()
 
 
+def overlaps(one: Tensor, other: Tensor, pairs: Pairs, give: float) -> Tensor:
+    """How deep (t, n) capsules of people (t, 22, 3) are in each other, less ``give``, metres.
+
+    Negative where they are apart.
+    """
+    starts, ends = (torch.tensor(column) for column in zip(*CAPSULES, strict=True))
+    first, second = list(pairs.first), list(pairs.second)
+    radii = one.new_tensor(RADII)
+    apart = segments_apart(
+        one[:, starts[first]], one[:, ends[first]], other[:, starts[second]], other[:, ends[second]]
+    )
+    return radii[first] + radii[second] - give - apart
+
+
 def segments_apart(a: Tensor, b: Tensor, c: Tensor, d: Tensor) -> Tensor:
     """Distance (...) between segments ``ab`` and ``cd`` (..., 3), with gradients to all ends.
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from intermask.skeleton import FEET, SMPL22
 from intermask.solver.bodies import Posed
-from intermask.solver.flesh import CAPSULES, RADII, Pairs, segments_apart
+from intermask.solver.flesh import CAPSULES, RADII, Pairs, overlaps, segments_apart
 
 Term = Callable[[Posed], Tensor]
 """Bodies in the world -> a sum of squares ()."""
@@ -114,25 +114,15 @@ class Apart:
     def __init__(
         self, posed: Posed, people: tuple[int, int], pairs: Pairs, give: float, weight: float
     ) -> None:
-        starts, ends = zip(*CAPSULES, strict=True)
         self.people, self.weight = people, weight
-        radii = posed.positions.new_tensor(RADII)
-        first, second = list(pairs.first), list(pairs.second)
-        reach = radii[first] + radii[second] - give
         one, other = (posed.positions[person] for person in people)
-        apart = segments_apart(
-            one[:, [starts[i] for i in first]],
-            one[:, [ends[i] for i in first]],
-            other[:, [starts[i] for i in second]],
-            other[:, [ends[i] for i in second]],
-        )
-        self._frames, number = (apart < reach + _NEAR).nonzero(as_tuple=True)
-        pick = [
-            torch.tensor([column[i] for i in chosen])[number]
-            for column, chosen in ((starts, first), (ends, first), (starts, second), (ends, second))
-        ]
-        self._joints = pick
-        self._reach = reach[number]
+        near = overlaps(one, other, pairs, give) > -_NEAR
+        self._frames, number = near.nonzero(as_tuple=True)
+        starts, ends = (torch.tensor(column) for column in zip(*CAPSULES, strict=True))
+        first, second = (torch.tensor(column)[number] for column in (pairs.first, pairs.second))
+        self._joints = starts[first], ends[first], starts[second], ends[second]
+        radii = one.new_tensor(RADII)
+        self._reach = radii[first] + radii[second] - give
 
     def __call__(self, posed: Posed) -> Tensor:
         one, other = (posed.positions[person] for person in self.people)

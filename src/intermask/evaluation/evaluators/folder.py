@@ -71,6 +71,7 @@ def save_evaluator(
     *,
     provenance: dict[str, Any] | None = None,
     vocabulary: Sequence[Path] = (),
+    half: bool = False,
 ) -> Path:
     """Write an evaluator; the folder appears whole or not at all.
 
@@ -79,11 +80,14 @@ def save_evaluator(
         folder: new folder.
         provenance: where it came from, or what it was trained on.
         vocabulary: of InterCLIP, CLIP's ``vocab.json`` and ``merges.txt`` to keep beside it.
+        half: store weights as float16; the network takes their values, and loads them as float32.
 
     Raises:
         UserError: the folder exists and is not empty, or cannot be written.
     """
     folder = Path(folder)
+    if half:
+        evaluator = replace(evaluator, network=evaluator.network.half().float())
     with atomic_folder(folder) as temporary:
         content = {
             "schema_version": SCHEMA_VERSION,
@@ -97,7 +101,7 @@ def save_evaluator(
             "max_frames": evaluator.max_frames,
             "parameters": sum(weight.numel() for weight in evaluator.network.parameters()),
             "fingerprint": evaluator.fingerprint,
-            "shards": save_shards(evaluator.network, temporary, "evaluator"),
+            "shards": save_shards(evaluator.network, temporary, "evaluator", half),
             "provenance": provenance or {},
         }
         for path in vocabulary:
