@@ -319,7 +319,7 @@ def test_three_captions_of_three_shapes() -> None:
 def test_many_shapes(name: str) -> None:
     grammar = read_grammar(name)
     assert len(grammar.shapes) >= 12
-    assert len(grammar.held_out) >= 2
+    assert len(grammar.held_out) >= 3
     used = Counter(caption.shape for plan in scenes(name) for caption in plan.wordings)
     assert len(used) >= 12, used
 
@@ -425,11 +425,13 @@ def test_every_combination_has_parts_that_are_trained() -> None:
 def test_held_out_shapes_are_other_shapes() -> None:
     source = generator(4)
     for name in FAMILIES:
-        for caption in FAMILIES[name].draw(source, held_out_shapes=True).wordings:
-            assert caption.shape.startswith(f"{name}.held_out.")
-    for _ in range(20):
-        for caption in draw_scene(source, held_out_shapes=True).wordings:
-            assert "held_out" in caption.shape
+        shapes = {c.shape for c in FAMILIES[name].draw(source, held_out_shapes=True).wordings}
+        assert len(shapes) == 3
+        assert all(shape.startswith(f"{name}.held_out.") for shape in shapes)
+    for _ in range(30):
+        shapes = {c.shape for c in draw_scene(source, held_out_shapes=True).wordings}
+        assert len(shapes) == 3
+        assert all("held_out" in shape for shape in shapes)
 
 
 @pytest.mark.parametrize("name", NAMES)

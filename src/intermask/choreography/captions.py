@@ -214,7 +214,7 @@ def _words(grammar: Grammar, name: str, facts: Mapping[str, str], dice: Dice) ->
 
 
 def _owner(word: str) -> str:
-    return f"{word}'s"
+    return f"{word.replace('one of two people', 'one person')}'s"
 
 
 def tidy(text: str) -> str:
