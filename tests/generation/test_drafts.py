@@ -65,12 +65,14 @@ def test_each_flaw_is_seen_and_counts() -> None:
     up[..., 1] += 0.3
     jumping[0, 30:, :, 0] += 0.5
     leant = tilted(CLEAN, 0.8)
+    frozen = torch.stack((CLEAN[0], CLEAN[1, :1].expand(60, 22, 3)))
     clean = flaws(CLEAN)
     assert flaws(inside).overlap > clean.overlap + 0.05
     assert flaws(up).hover == pytest.approx(clean.hover + 0.3, abs=0.01)
     assert flaws(jumping).jumps == 1
     assert flaws(leant).unbalanced > 0.5
-    for spoilt in (inside, up, jumping, leant):
+    assert flaws(frozen).stillness == 1 and clean.stillness == 0
+    for spoilt in (inside, up, jumping, leant, frozen):
         assert flaws(spoilt).weight > clean.weight + 0.1
 
 

@@ -71,7 +71,9 @@ _STRAIGHT, _STRAIGHT_SHARE = 0.985, 0.15
 """Share of its length that a standing leg reaches, in all but this share of the frames."""
 _LEANING = 0.3
 """Share of the distance between pelvis and standing foot that is kept on the spot."""
-_TURN_ROUND = 2.0
+_WAITING = 6
+"""Frames that a piece which returns waits before and after."""
+_TURN_ROUND = 2.5
 """Deviation in frames of the smoothing of time where a piece turns round."""
 _LARGEST_LIFT = 0.08
 """Metres that a person may be lifted."""
@@ -255,16 +257,22 @@ def _on_one_foot(piece: _Piece) -> _Piece:
 
 
 def _there_and_back(piece: _Piece) -> _Piece:
-    """The piece followed by itself backwards; it slows down to turn round."""
+    """The piece followed by itself backwards; it waits and speeds up, slows down, and turns round.
+
+    The waiting gives a blend time to arrive at the first pose.
+    """
     last = len(piece.root) - 1
-    steps = torch.arange(2 * last + 1, dtype=torch.float32)
-    index = smooth_in_time((last - (steps - last).abs())[None], _TURN_ROUND)[0].clamp(0, last)
+    steps = torch.arange(2 * last + 2 * _WAITING + 1, dtype=torch.float32)
+    middle = last + _WAITING
+    index = (middle - (steps - middle).abs() - _WAITING).clamp(min=0)
+    index = smooth_in_time(index[None], _TURN_ROUND)[0].clamp(0, last)
     before = index.floor().long()
     after = (before + 1).clamp(max=last)
     share = index - before
     mean = piece.rotations[before].lerp(piece.rotations[after], share[:, None, None, None])
     root = piece.root[before].lerp(piece.root[after], share[:, None])
-    return replace(piece, root=root, rotations=roma.special_procrustes(mean))
+    key = piece.key + _WAITING
+    return replace(piece, root=root, rotations=roma.special_procrustes(mean), key=key)
 
 
 def _upright(piece: _Piece) -> _Piece:

@@ -137,7 +137,7 @@ def _cast(library: Library, act: Act, mirrored: bool, generator: torch.Generator
     begin = round(moment - segment.key / rate)
     position = start + segment.key - (moment - begin) * rate
     end = round(moment + (segment.frames - 1 - segment.key) / rate)
-    return _Cast(Forced(begin, end, position, rate), segment)
+    return _Cast(Forced(begin, end, position, rate, start), segment)
 
 
 def _candidates(library: Library, tag: str, mirrored: bool) -> list[int]:
@@ -168,7 +168,7 @@ def _in_order(casts: Sequence[_Cast], frames: int) -> list[_Cast]:
     for number, cast in enumerate(ordered):
         forced = cast.forced
         if forced.begin < 0:
-            position = forced.position - forced.begin * forced.rate
+            position = float(forced.positions(torch.tensor(0)))
             forced = replace(forced, begin=0, position=position)
         end = min(forced.end, frames)
         if number + 1 < len(ordered):
@@ -204,9 +204,8 @@ def _carried(library: Library, way: Way, acts: Sequence[Forced]) -> Way:
     track = way.track.clone()
     frames = len(track)
     for act in acts:
-        own = torch.arange(act.end - act.begin).double()
-        positions = act.position + act.rate * own
-        clip = sample(library, library.track, positions, act.clip(len(own)))
+        own = torch.arange(act.begin, act.end)
+        clip = sample(library, library.track, act.positions(own), act.clips(own))
         if float((clip[-1, :2] - clip[0, :2]).norm()) < _CARRIED:
             continue
         turn = way.track[act.begin, 2] - clip[0, 2]
@@ -279,8 +278,7 @@ def _with_gesture(library: Library, quaternions: Tensor, cast: _Cast) -> Tensor:
     if end <= begin:
         return quaternions
     own = torch.arange(begin, end)
-    positions = cast.forced.position + cast.forced.rate * (own - cast.forced.begin).double()
-    gesture = sample_rotations(library, positions, cast.forced.clip(len(own)))
+    gesture = sample_rotations(library, cast.forced.positions(own), cast.forced.clips(own))
     fade = _FADE_SECONDS * FPS
     edge = torch.minimum(own - cast.forced.begin, cast.forced.end - 1 - own) / fade
     share = edge.clamp(0, 1)

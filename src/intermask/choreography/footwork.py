@@ -18,16 +18,21 @@ from intermask.choreography.bodies import Body
 from intermask.data.limbs import LEGS, ramp, smooth_in_time, two_bone
 from intermask.geometry import rotation_between, yaw_matrix
 from intermask.kinematics import forward_kinematics, global_rotations
+from intermask.motion import FPS
 
 BALL_HEIGHT = 0.02
 """Metres of the foot joint above the floor when it bears weight."""
-LOWEST_ANKLE = 0.045
+LOWEST_ANKLE = 0.055
 """Metres of an ankle above the floor: there is a heel below it."""
 
 _LOW = (0.16, 0.06)
 """Metres above the floor up to which an ankle, and the ball of a foot, may bear weight."""
+_SLOW = 1.0
+"""Metres a second below which a foot may begin to bear weight."""
 _CLEARANCE, _SWING_FRAMES = 0.034, 6
 """Metres that a foot comes off the floor in swings of so many frames."""
+_RISING = 4.0
+"""Frames in which it does."""
 _SHORTEST_STANCE = 3
 """Frames; a foot that bears weight for less does not."""
 _LARGEST_TURN = 0.6
@@ -73,8 +78,12 @@ def _planted(
     """Where an ankle shall be (t, 3), and how its foot shall be turned in the world (t, 3, 3)."""
     _, _, ankle, ball = leg
     # A label comes from one clip; in a blend with another the foot may be in the air still.
-    low = positions[:, (ankle, ball), 1] < positions.new_tensor(_LOW)
-    heel_stands, ball_stands = (_steady((contacts & low)[:, index]) for index in (0, 1))
+    ends = positions[:, (ankle, ball)]
+    low = ends[..., 1] < positions.new_tensor(_LOW)
+    slow = torch.gradient(ends, dim=0)[0].norm(dim=-1) < _SLOW / FPS
+    heel_stands, ball_stands = (
+        _steady(_landed((contacts & low)[:, index], slow[:, index])) for index in (0, 1)
+    )
     foot = positions[:, ball] - positions[:, ankle]
     yaw = torch.atan2(foot[:, 0], foot[:, 2])
     turning = torch.remainder(yaw.diff() + torch.pi, 2 * torch.pi) - torch.pi
@@ -98,9 +107,20 @@ def _clearance(stands: Tensor) -> Tensor:
     height = torch.full((len(stands),), BALL_HEIGHT)
     for start, stop in _runs(~stands):
         if start > 0 and stop < len(stands) and stop - start >= _SWING_FRAMES:
-            share = torch.arange(1, stop - start + 1) / (stop - start + 1)
-            height[start:stop] += _CLEARANCE * ramp(share, 0.0, 0.3) * ramp(share, 1.0, 0.8)
+            since = torch.arange(1.0, stop - start + 1)
+            left = stop - start + 1 - since
+            height[start:stop] += _CLEARANCE * ramp(since, 0.0, _RISING) * ramp(left, 0.0, _RISING)
     return height
+
+
+def _landed(stands: Tensor, slow: Tensor) -> Tensor:
+    """(t) contact that does not begin before the foot has come to rest."""
+    result = stands.clone()
+    for start, stop in _runs(stands):
+        if start > 0:
+            rests = slow[start:stop].nonzero()
+            result[start : start + int(rests[0, 0]) if len(rests) else stop] = False
+    return result
 
 
 def _steady(stands: Tensor) -> Tensor:

@@ -64,16 +64,22 @@ class Forced:
         end: one past its last frame.
         position: frame of the library (of both sides), which may be between two.
         rate: frames of the library a frame of the scene.
+        clip: a frame of the clip; the position may be just before it begins.
     """
 
     begin: int
     end: int
     position: float
     rate: float
+    clip: int
 
-    def clip(self, frames: int) -> Tensor:
-        """(frames) a frame of the clip, as `Chain.clips`."""
-        return torch.tensor(round(self.position)).expand(frames)
+    def positions(self, frames: Tensor) -> Tensor:
+        """(t) where in the library it is in these frames of the scene."""
+        return self.position + self.rate * (frames - self.begin).double()
+
+    def clips(self, frames: Tensor) -> Tensor:
+        """(t) a frame of the clip, as `Chain.clips`."""
+        return torch.full_like(frames, self.clip)
 
 
 @dataclass(frozen=True)
@@ -190,6 +196,7 @@ class _Beam:
     """The best chains up to a decision, b of them."""
 
     position: Tensor  # (b) frame of the library now, may be between two
+    clip: Tensor  # (b) a frame of its clip
     rate: Tensor  # (b) index of `RATES`, or -1 for a forced clip
     age: Tensor  # (b) decisions in this clip
     cost: Tensor  # (b)
@@ -201,6 +208,7 @@ class _Step:
 
     parent: Tensor
     position: Tensor
+    clip: Tensor
     speed: Tensor
     jumped: Tensor
 
@@ -264,7 +272,7 @@ class _Search:
         speed = self._speed(beam.rate)
         goes_on = beam.position + DECISION_FRAMES * speed
         current = goes_on.round().long()
-        last = self.library.last[beam.position.round().long()]
+        last = self.library.last[beam.clip]
         alive = (goes_on + DECISION_FRAMES * speed <= last) & (beam.rate >= 0)
         own = self._costs_at(current.minimum(last), beam.rate.clamp(min=0), wanted, frame)
         going_on = (beam.cost + own).masked_fill(~alive, torch.inf)
@@ -290,24 +298,23 @@ class _Search:
 
     def force(self, frame: int, act: Forced) -> None:
         """Play a clip that must be played."""
-        position = act.position + act.rate * (frame - act.begin)
-        spot = torch.tensor([position], dtype=torch.float64)
+        spot = act.positions(torch.tensor([frame]))
+        clip = act.clips(torch.tensor([frame]))
         old = torch.tensor([-1])
         jumped = frame - act.begin < DECISION_FRAMES
         if self.beam is None:
-            self._keep(
-                torch.zeros(1, dtype=torch.long), spot, old, old + 9, torch.zeros(1), old > 0
-            )
+            parent, cost = torch.zeros(1, dtype=torch.long), torch.zeros(1)
+            self._keep(parent, spot, old, old + 9, cost, old > 0, clip)
         else:
             cost = self.beam.cost
             if jumped:
                 ahead = self.beam.position + DECISION_FRAMES * self._speed(self.beam.rate)
-                last = self.library.last[self.beam.position.round().long()]
+                last = self.library.last[self.beam.clip]
                 there = self.library.poses[ahead.round().long().minimum(last)]
-                goal = self.library.poses[spot.round().long()]
+                goal = self.library.poses[within(self.library, spot, clip).round().long()]
                 cost = cost + torch.cdist(there, goal)[:, 0].square()
             best = cost.argmin().view(1)
-            self._keep(best, spot, old, old + 9, cost[best], torch.tensor([jumped]))
+            self._keep(best, spot, old, old + 9, cost[best], torch.tensor([jumped]), clip)
         self._forced_rate = act.rate
 
     _forced_rate = 1.0
@@ -318,10 +325,11 @@ class _Search:
 
     def _keep(
         self, parent: Tensor, position: Tensor, rate: Tensor, age: Tensor, cost: Tensor,
-        jumped: Tensor,
+        jumped: Tensor, clip: Tensor | None = None,
     ) -> None:  # fmt: skip
-        self.beam = _Beam(position, rate, age, cost)
-        self.steps.append(_Step(parent, position, self._speed(rate), jumped))
+        clip = position.round().long() if clip is None else clip
+        self.beam = _Beam(position, clip, rate, age, cost)
+        self.steps.append(_Step(parent, position, clip, self._speed(rate), jumped))
 
     def _wanted(self, frame: int) -> Tensor:
         """(horizons * 3) mean speed of the plan over the frames ahead."""
@@ -365,7 +373,7 @@ class _Search:
         for decision in reversed(range(len(self.steps))):
             step = self.steps[decision]
             positions.append(step.position[number] + step.speed[number] * steps)
-            clips.append(step.position[number].round().long().expand(DECISION_FRAMES))
+            clips.append(step.clip[number].expand(DECISION_FRAMES))
             rates.append(step.speed[number].expand(DECISION_FRAMES))
             if bool(step.jumped[number]):
                 jumps.append(decision * DECISION_FRAMES)

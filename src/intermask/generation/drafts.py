@@ -33,6 +33,8 @@ _SUPPORT_HEIGHT = 0.12
 """Metres above a person's lowest joint up to which joints support them."""
 _LOWEST_SUPPORT = 0.3
 """Metres above the floor from which on nothing supports."""
+_LIVELY = 0.25
+"""Metres a second of the mean joint below which a person is all but frozen."""
 _HEAVY = {name: 3.0 for name in ("pelvis", "spine1", "spine2", "spine3")} | {
     name: 2.0 for name in ("neck", "head")
 }
@@ -75,6 +77,8 @@ class Flaws:
     """Steps from frame to frame by which a whole body jumps."""
     jerk: float
     """m/s³, mean over joints."""
+    stillness: float
+    """How frozen the stiller person is: 0 from `_LIVELY` on, 1 without any movement."""
 
     @property
     def weight(self) -> float:
@@ -84,6 +88,7 @@ class Flaws:
             + 5.0 * self.unbalanced
             + 0.1 * self.jumps
             + self.jerk / 300.0
+            + 3.0 * self.stillness
         )
 
 
@@ -91,6 +96,7 @@ def flaws(positions: Tensor, fps: float = FPS) -> Flaws:
     """Flaws of decoded positions (2, t, 22, 3), metres, y up, floor at y = 0."""
     smooth = smooth_positions(positions, 1.0)
     steps = positions.diff(dim=1).norm(dim=-1).median(-1).values * fps
+    speeds = smooth.diff(dim=1).norm(dim=-1).mean((1, 2)) * fps
     jerks = smooth.diff(n=3, dim=1).norm(dim=-1) * fps**3
     deepest = overlaps(smooth[0], smooth[1], BETWEEN_PEOPLE, _SOFT).amax(-1)
     return Flaws(
@@ -99,6 +105,7 @@ def flaws(positions: Tensor, fps: float = FPS) -> Flaws:
         unbalanced=float((_off_balance(smooth) > _OFF_BALANCE).float().mean()),
         jumps=int((steps > JUMP_SPEED).sum()),
         jerk=float(jerks.mean()) if jerks.numel() else 0.0,
+        stillness=float((1 - speeds.amin() / _LIVELY).clamp_min(0.0)) if steps.numel() else 0.0,
     )
 
 
