@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from intermask.choreography.families.greeting import OTHER, SPINE_TOP, across, conclude
+from intermask.choreography.families.greeting import OTHER, across, conclude
 from intermask.choreography.families.helping import COMES_OR_WAITS
 from intermask.choreography.family import AFTER, APPROACH, DISTANCE, SIDE, SPEED, Choice, Family
-from intermask.choreography.reach import LEG, TORSO, Stance, ahead_of_hand
+from intermask.choreography.reach import LEG, PALM, TORSO, Stance, ahead_of_hand
 from intermask.choreography.scene import ContactEvent
 from intermask.choreography.staging import Spot, Stage, back, chest, wrist
 
@@ -52,8 +53,23 @@ def _push(stage: Stage, facts: Mapping[str, str]) -> None:
 
 _STUMBLES = {"light": (0.2, 0.32), "": (0.42, 0.6), "hard": (0.8, 1.1)}
 
-_HEIGHTS = {"head": 0.58, "": 0.44, "body": 0.25}
-_PUNCHES = {"head": "punch_high", "": "punch", "body": "punch_low"}
+
+@dataclass(frozen=True)
+class _Blow:
+    """A punch of the bank and where its wrist ends, metres above and ahead of the pelvis."""
+
+    tag: str
+    height: float
+    ahead: float
+
+
+_BLOWS = {
+    "head": _Blow("punch_high", 0.60, 0.62),
+    "": _Blow("punch", 0.36, 0.72),
+    "body": _Blow("punch", 0.28, 0.64),
+}
+_FOREARM_AHEAD = 0.34
+"""Metres from the pelvis to a forearm that is held up against a blow."""
 
 
 def _guard(stage: Stage, person: int, side: str, at: float, hold: float, reach: float) -> None:
@@ -64,9 +80,9 @@ def _guard(stage: Stage, person: int, side: str, at: float, hold: float, reach: 
 def _punch(stage: Stage, facts: Mapping[str, str]) -> None:
     actor, partner = stage.actor, stage.partner
     side, block, count = facts["side"], facts["block"], int(facts["count"])
-    height = _HEIGHTS[facts["height"]]
-    # A fist of a nearly straight arm would just reach the partner; the forearm stops it before.
-    stance = Stance(ahead_of_hand(height, 0.0, 0.88) + 0.34)
+    blow = _BLOWS[facts["height"]]
+    # The fist would reach the body of the partner; a forearm's width before it is stopped.
+    stance = Stance(blow.ahead + _FOREARM_AHEAD)
     stage.meet(stance, facts["approach"], facts["distance"])
     reach = max(stage.reach_seconds(), stage.reaction + 0.4)
     raised = stage.clock + 0.45
@@ -78,26 +94,23 @@ def _punch(stage: Stage, facts: Mapping[str, str]) -> None:
     for number in range(count):
         at = first + number * interval
         _guard(stage, actor, side, at - reach - 0.05, 0.05, 0.42)
-        # The fist comes straight at head or belly and is met a forearm's width before it.
-        target = (0.0, height - SPINE_TOP, stance.distance - 0.42)
-        stage.pose_hand(actor, side, target, at, 0.06, reach=reach, tolerance=0.08)
+        target = (0.0, blow.height, blow.ahead + PALM)
+        stage.pose_hand(actor, side, target, at, 0.06, reach=reach, joint="pelvis", tolerance=0.08)
         stage.contacts.append(
             ContactEvent(
                 at, 0.12, partner, f"{block}_elbow", actor, f"{side}_wrist", (0.0, 0.0, 0.0),
                 0.06, 0.4, True, (across(block, 0.17), 0.0, 0.0),
             )
         )  # fmt: skip
-        turn = 0.3 if side == "right" else -0.3
-        stage.lean(actor, at, 0.05, pitch=0.05, yaw=turn, rise=min(0.4, reach))
         stage.lean(partner, at, 0.15, pitch=-0.08, rise=0.3)
-        stage.perform(actor, _PUNCHES[facts["height"]], at, reach + 0.45, side)
+        stage.perform(actor, blow.tag, at, reach + 0.45, side)
     stage.look(actor, "head", stage.clock - 0.5, last + 0.3)
     stage.look(partner, f"{side}_wrist", raised - 0.2, last + 0.2)
     stage.clock = last + 0.2
     conclude(stage, facts)
 
 
-_KICKS = {"low": -0.50, "": -0.15, "high": 0.20}
+_KICKS = {"low": -0.48, "": -0.18, "high": 0.16}
 """Metres of the ankle above the pelvis at the end of a kick."""
 
 
