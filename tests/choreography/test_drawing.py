@@ -473,3 +473,20 @@ def test_chains_have_two_or_three_different_acts_in_order() -> None:
             assert first.end <= second.start + 1e-6
         for caption in plan.wordings:
             assert len(caption.text.split()) >= 8
+
+
+def test_chains_tell_each_kind_of_fact_in_about_half() -> None:
+    has, told = Counter[str](), Counter[str]()
+    for plan in chains():
+        has.update(name.partition(".")[2] for name in plan.facts)
+        for caption in plan.wordings:
+            told.update(name.partition(".")[2] for name in caption.stated)
+    for fact, count in has.items():
+        if count >= 25:
+            assert 0.35 <= told[fact] / (3 * count) <= 0.65, fact
+
+
+def test_some_captions_tell_only_what_is_done() -> None:
+    for name in NAMES:
+        plain = sum(not caption.stated for plan in scenes(name) for caption in plan.wordings)
+        assert plain / (3 * len(scenes(name))) > 0.06

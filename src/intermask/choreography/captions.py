@@ -12,7 +12,7 @@ A shape is a sentence with slots:
 - ``<name>`` is put in from ``macros`` before anything else is read.
 
 Every fact of a scene is told with probability one half, whatever the shape: first it is decided
-what to tell, then a shape is drawn that can tell it.
+what to tell, then a shape is drawn that can tell it. One caption in ten tells no fact.
 """
 
 from __future__ import annotations
@@ -33,6 +33,9 @@ _BRACKET = re.compile(r"\[([a-z_]+):([^\[\]|]*)(?:\|([^\[\]]*))?\]")
 _SLOT = re.compile(r"\{([^{}]+)\}")
 _MACRO = re.compile(r"<([a-z_]+)>")
 _PEOPLE = ("A", "B", "A's", "B's", "they")
+
+PLAIN_SHARE = 0.1
+"""Share of captions that tell no fact at all."""
 
 _ALTERNATIVES = 12
 """How many synonyms are looked through at most; more never differ in what they tell."""
@@ -235,8 +238,14 @@ def sentence(text: str) -> str:
 
 
 def told(facts: Mapping[str, str], dice: Dice, wanted: frozenset[str]) -> frozenset[str]:
-    """Which of the facts a caption tells: each with probability one half, and what is wanted."""
-    return wanted | {name for name in facts if dice.share(f"tell {name}") < 0.5}
+    """Which of the facts a caption tells: each with probability one half, and what is wanted.
+
+    Some captions tell nothing beyond what is done, as people often do.
+    """
+    if dice.share("plain") < PLAIN_SHARE:
+        return wanted
+    told_share = 0.5 / (1 - PLAIN_SHARE)
+    return wanted | {name for name in facts if dice.share(f"tell {name}") < told_share}
 
 
 def eligible(shapes: Sequence[Shape], facts: Mapping[str, str], tell: frozenset[str],

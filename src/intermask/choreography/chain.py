@@ -33,16 +33,16 @@ def draw_chain(generator: torch.Generator, held_out_shapes: bool = False) -> Sce
         held_out_shapes: join the acts as no caption of the training clips does.
     """
     dice = Dice.thrown(generator)
+    count = 3 if dice.share("three") < _THREE else 2
     for attempt in range(_ATTEMPTS):
         own = dice.under(attempt)
-        stage, parts = _play(own, _families(own))
+        stage, parts = _play(own, _families(own, count))
         if stage.fits:
             return make_plan("chain", stage, parts, _captions(parts, own, held_out_shapes))
     raise RuntimeError(f"no chain that keeps within time and room in {_ATTEMPTS} attempts")
 
 
-def _families(dice: Dice) -> list[Family]:
-    count = 3 if dice.share("three") < _THREE else 2
+def _families(dice: Dice, count: int) -> list[Family]:
     chosen: list[Family] = []
     for number in range(count):
         place = "first" if number == 0 else "later"

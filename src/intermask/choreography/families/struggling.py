@@ -119,7 +119,7 @@ def _kick(stage: Stage, facts: Mapping[str, str]) -> None:
     side, dodge, count = facts["side"], facts["dodge"], int(facts["count"])
     height = _KICKS[facts["height"]]
     ahead = math.sqrt((0.9 * LEG) ** 2 - (height + 0.085) ** 2)
-    stage.meet(Stance(ahead + 0.28), facts["approach"], facts["distance"])
+    stage.meet(Stance(ahead + 0.36), facts["approach"], facts["distance"])
     reach = max(0.5, stage.reach_seconds())
     first = stage.pause("before", 0.05, 0.3) + reach
     interval = 2 * reach + 0.45
