@@ -78,7 +78,7 @@ def test_calm_arms_are_those_of_the_one_who_stands(folder: Path) -> None:
 
 
 def test_a_piece_that_returns_ends_where_it_began(folder: Path) -> None:
-    made = entry("wave", "act", "glide", key=FRAMES - 1, returns=True)
+    made = entry("wave", "act", "glide", key=FRAMES - 1, returns=1.0)
     bank = make_bank([folder], [made])
     assert bank.frames > 2 * FRAMES
     torch.testing.assert_close(bank.rotations, bank.rotations.flip(0), atol=1e-4, rtol=0)

@@ -71,9 +71,9 @@ _STRAIGHT, _STRAIGHT_SHARE = 0.985, 0.15
 """Share of its length that a standing leg reaches, in all but this share of the frames."""
 _LEANING = 0.3
 """Share of the distance between pelvis and standing foot that is kept on the spot."""
-_WAITING = 6
+_WAITING = 9
 """Frames that a piece which returns waits before and after."""
-_TURN_ROUND = 2.5
+_TURN_ROUND = 3.0
 """Deviation in frames of the smoothing of time where a piece turns round."""
 _LARGEST_LIFT = 0.08
 """Metres that a person may be lifted."""
@@ -98,7 +98,7 @@ class Entry:
     arms: str = ""
     backwards: bool = False
     amplitude: float = 1.0
-    returns: bool = False
+    returns: float = 0.0
     supports: str = ""
     aim: str | float = "facing"
 
@@ -257,14 +257,16 @@ def _on_one_foot(piece: _Piece) -> _Piece:
 
 
 def _there_and_back(piece: _Piece) -> _Piece:
-    """The piece followed by itself backwards; it waits and speeds up, slows down, and turns round.
+    """The piece followed by itself backwards, as far as it returns; it waits before and after.
 
-    The waiting gives a blend time to arrive at the first pose.
+    The waiting gives a blend time to arrive at the first pose. Where it turns round, it slows down.
     """
     last = len(piece.root) - 1
-    steps = torch.arange(2 * last + 2 * _WAITING + 1, dtype=torch.float32)
+    goal = round((1 - piece.entry.returns) * last)
+    steps = torch.arange(2 * last - goal + 2 * _WAITING + 1, dtype=torch.float32)
     middle = last + _WAITING
-    index = (middle - (steps - middle).abs() - _WAITING).clamp(min=0)
+    index = middle - (steps - middle).abs() - _WAITING
+    index = torch.where(steps < middle, index.clamp(min=0), index.clamp(min=goal))
     index = smooth_in_time(index[None], _TURN_ROUND)[0].clamp(0, last)
     before = index.floor().long()
     after = (before + 1).clamp(max=last)

@@ -31,8 +31,10 @@ _SLOW = 1.0
 """Metres a second below which a foot may begin to bear weight."""
 _CLEARANCE, _SWING_FRAMES = 0.034, 6
 """Metres that a foot comes off the floor in swings of so many frames."""
-_RISING = 4.0
+_RISING = 3.0
 """Frames in which it does."""
+_SWINGING = 0.5
+"""Metres a second from which a foot without weight swings; a slower one stands, unlabelled."""
 _SHORTEST_STANCE = 3
 """Frames; a foot that bears weight for less does not."""
 _LARGEST_TURN = 0.6
@@ -95,21 +97,25 @@ def _planted(
     slide = torch.where(both[:, None], tip.diff(dim=0), positions[:, ankle].diff(dim=0))
     shift = _held(slide[:, (0, 2)], standing)
     lift = _bridged(BALL_HEIGHT - tip[:, 1:2], ball_stands)[:, 0]
-    lift = torch.maximum(lift, _clearance(ball_stands) - tip[:, 1])
+    lift = torch.maximum(lift, _clearance(tip, ball_stands) - tip[:, 1])
     lift = smooth_in_time(lift[None, :, None], 0.8)[0, :, 0]
     lift = torch.maximum(lift, LOWEST_ANKLE - positions[:, ankle, 1])
     moved = torch.stack((shift[:, 0], lift, shift[:, 1]), 1)
     return positions[:, ankle] + moved, yaw_matrix(turn) @ world[:, ankle]
 
 
-def _clearance(stands: Tensor) -> Tensor:
-    """(t) least height of the ball of a foot: off the floor while it swings, as toes are."""
+def _clearance(tip: Tensor, stands: Tensor) -> Tensor:
+    """(t) least height of the ball (t, 3) of a foot: off the floor while it swings, as toes are."""
     height = torch.full((len(stands),), BALL_HEIGHT)
+    step = functional.pad(tip.diff(dim=0)[:, (0, 2)].norm(dim=-1), (1, 0))
     for start, stop in _runs(~stands):
-        if start > 0 and stop < len(stands) and stop - start >= _SWING_FRAMES:
-            since = torch.arange(1.0, stop - start + 1)
-            left = stop - start + 1 - since
-            height[start:stop] += _CLEARANCE * ramp(since, 0.0, _RISING) * ramp(left, 0.0, _RISING)
+        swings = float(step[start:stop].mean()) > _SWINGING / FPS
+        if stop - start < _SWING_FRAMES or not swings:
+            continue
+        since, left = torch.arange(1.0, stop - start + 1), torch.arange(stop - start, 0.0, -1)
+        rise = ramp(since, 0.0, _RISING) if start > 0 else torch.ones_like(since)
+        fall = ramp(left, 0.0, _RISING) if stop < len(stands) else torch.ones_like(left)
+        height[start:stop] += _CLEARANCE * rise * fall
     return height
 
 

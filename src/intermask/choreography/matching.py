@@ -198,6 +198,7 @@ class _Beam:
     position: Tensor  # (b) frame of the library now, may be between two
     clip: Tensor  # (b) a frame of its clip
     rate: Tensor  # (b) index of `RATES`, or -1 for a forced clip
+    speed: Tensor  # (b) frames of the library a frame of the scene
     age: Tensor  # (b) decisions in this clip
     cost: Tensor  # (b)
 
@@ -269,11 +270,10 @@ class _Search:
             self._keep(zeros, entries[best].double(), rate[best], zeros, price[best], zeros > 0)
             return
         beam = self.beam
-        speed = self._speed(beam.rate)
-        goes_on = beam.position + DECISION_FRAMES * speed
+        goes_on = beam.position + DECISION_FRAMES * beam.speed
         current = goes_on.round().long()
         last = self.library.last[beam.clip]
-        alive = (goes_on + DECISION_FRAMES * speed <= last) & (beam.rate >= 0)
+        alive = (goes_on + DECISION_FRAMES * beam.speed <= last) & (beam.rate >= 0)
         own = self._costs_at(current.minimum(last), beam.rate.clamp(min=0), wanted, frame)
         going_on = (beam.cost + own).masked_fill(~alive, torch.inf)
         poses = self.library.poses[current.minimum(last)]
@@ -304,32 +304,27 @@ class _Search:
         jumped = frame - act.begin < DECISION_FRAMES
         if self.beam is None:
             parent, cost = torch.zeros(1, dtype=torch.long), torch.zeros(1)
-            self._keep(parent, spot, old, old + 9, cost, old > 0, clip)
+            self._keep(parent, spot, old, old + 9, cost, old > 0, clip, act.rate)
         else:
             cost = self.beam.cost
             if jumped:
-                ahead = self.beam.position + DECISION_FRAMES * self._speed(self.beam.rate)
+                ahead = self.beam.position + DECISION_FRAMES * self.beam.speed
                 last = self.library.last[self.beam.clip]
                 there = self.library.poses[ahead.round().long().minimum(last)]
                 goal = self.library.poses[within(self.library, spot, clip).round().long()]
                 cost = cost + torch.cdist(there, goal)[:, 0].square()
             best = cost.argmin().view(1)
-            self._keep(best, spot, old, old + 9, cost[best], torch.tensor([jumped]), clip)
-        self._forced_rate = act.rate
-
-    _forced_rate = 1.0
-
-    def _speed(self, rate: Tensor) -> Tensor:
-        rates = torch.tensor((*RATES, self._forced_rate), dtype=torch.float64)
-        return rates[rate]  # -1, a forced clip, is the last
+            jump = torch.tensor([jumped])
+            self._keep(best, spot, old, old + 9, cost[best], jump, clip, act.rate)
 
     def _keep(
         self, parent: Tensor, position: Tensor, rate: Tensor, age: Tensor, cost: Tensor,
-        jumped: Tensor, clip: Tensor | None = None,
+        jumped: Tensor, clip: Tensor | None = None, forced_rate: float = 1.0,
     ) -> None:  # fmt: skip
         clip = position.round().long() if clip is None else clip
-        self.beam = _Beam(position, clip, rate, age, cost)
-        self.steps.append(_Step(parent, position, clip, self._speed(rate), jumped))
+        speed = torch.tensor((*RATES, forced_rate), dtype=torch.float64)[rate]  # -1 is the last
+        self.beam = _Beam(position, clip, rate, speed, age, cost)
+        self.steps.append(_Step(parent, position, clip, speed, jumped))
 
     def _wanted(self, frame: int) -> Tensor:
         """(horizons * 3) mean speed of the plan over the frames ahead."""
