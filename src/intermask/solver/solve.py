@@ -21,8 +21,9 @@ class SolverOptions:
     """Frames between the knots of the splines that corrections are made of: they cannot jitter."""
     rounds: int = 40
     """Most steps of L-BFGS."""
-    turning: float = 0.01
-    """Weight of a squared radian by which a joint is turned: what nothing asks for stays."""
+    turning: float | tuple[float, ...] = 0.01
+    """Weight of a squared radian by which a joint is turned, or of each of the 22: what nothing
+    asks for stays, and stiff joints leave the work to others."""
     moving: float = 0.0
     """Weight of a squared metre by which a body is moved."""
 
@@ -48,6 +49,7 @@ def solve(
         options: how.
     """
     options = options or SolverOptions()
+    stiffness = bodies.root.new_tensor(options.turning)
     people, frames = bodies.root.shape[:2]
     basis = spline_basis(frames, options.spacing).to(bodies.root)
     width = 3 * (SMPL22.joint_count + 1)
@@ -67,7 +69,7 @@ def solve(
         if change is not None:
             rows = rows * change[..., None]
         way, turns = rows[..., :3], rows[..., 3:].unflatten(-1, (-1, 3))
-        cost = options.turning * turns.square().sum() + options.moving * way.square().sum()
+        cost = (stiffness * turns.square().sum(-1)).sum() + options.moving * way.square().sum()
         turned = bodies.rotations @ small_turns(turns)
         return replace(bodies, root=bodies.root + way, rotations=turned), cost
 
