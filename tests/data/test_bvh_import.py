@@ -10,15 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from intermask.data.bvh import (
-    BvhPair,
-    ClipPlan,
-    cut_into_clips,
-    floor_height,
-    import_bvh,
-    import_bvh_pair,
-    pairs_from_table,
-)
+from intermask.data.bvh import BvhPair, import_bvh, import_bvh_pair, pairs_from_table
 from intermask.data.bvh_file import parse_bvh
 from intermask.data.bvh_joints import bvh_joints, bvh_pose, pose_positions
 from intermask.data.bvh_mapping import load_mapping, mapping_by_names
@@ -30,6 +22,7 @@ from intermask.data.capture_faults import (
     runs_of,
 )
 from intermask.data.layout import InterHumanFolder
+from intermask.data.takes import ClipPlan, cut_into_clips, floor_height
 from intermask.errors import UserError
 from intermask.export.bvh import bvh_text
 from intermask.geometry import axis_angle_to_matrix, geodesic_angle, yaw_matrix

@@ -12,7 +12,8 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from intermask.data.bvh import bvh_joints, parse_bvh
+from intermask.data.bvh_file import parse_bvh
+from intermask.data.bvh_joints import bvh_joints
 from intermask.data.bvh_mapping import mapping_by_names
 from intermask.export.bvh import euler_angles, write_bvh
 from intermask.generation.consolidate import consolidate

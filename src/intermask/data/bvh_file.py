@@ -6,19 +6,33 @@ channel: Euler angles in degrees, in the order in which the channels are listed,
 
 from __future__ import annotations
 
-import gzip
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from intermask.data.capture_text import LineReader, read_capture_text
 from intermask.errors import UserError
 
 Array = NDArray[np.float64]
 
 ROTATION_CHANNELS = {"Xrotation": 0, "Yrotation": 1, "Zrotation": 2}
 POSITION_CHANNELS = {"Xposition": 0, "Yposition": 1, "Zposition": 2}
+
+
+class JointTree(Protocol):
+    """The skeleton of a capture file of j joints, whatever its format; fields as in `BvhFile`."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+    @property
+    def parents(self) -> tuple[int, ...]: ...
+    @property
+    def offsets(self) -> Array: ...
+    @property
+    def source(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -54,58 +68,11 @@ def parse_bvh(source: str | Path) -> BvhFile:
     """
     if isinstance(source, str) and "\n" in source:
         return _parse_text(source, "BVH text")
-    path = Path(source)
-    if not path.is_file():
-        raise FileNotFoundError(f"There is no BVH file {path}; give the path of a .bvh or .bvh.gz.")
-    try:
-        raw = path.read_bytes()
-        data = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-        text = data.decode("utf-8", errors="replace")
-    except (EOFError, OSError, gzip.BadGzipFile) as error:
-        raise UserError(
-            f"{path} cannot be read as BVH: {error}. The file may be cut short; copy it again."
-        ) from error
-    return _parse_text(text, str(path))
-
-
-class _Reader:
-    """Lines of a file with the number of the current one, for errors that name it."""
-
-    def __init__(self, text: str, source: str) -> None:
-        self.lines = text.splitlines()
-        self.source = source
-        self.at = 0
-
-    def next(self) -> list[str]:
-        while self.at < len(self.lines):
-            words = self.lines[self.at].split()
-            self.at += 1
-            if words:
-                return words
-        raise UserError(
-            f"{self.source} ends at line {len(self.lines)} before its header is complete; "
-            "the file is cut short, copy it again."
-        )
-
-    def fail(self, expected: str) -> UserError:
-        line = self.lines[self.at - 1].strip() if self.at else ""
-        return UserError(
-            f"{self.source}, line {self.at}: expected {expected}, found {line[:60]!r}. "
-            "This is not a valid BVH file."
-        )
-
-    def floats(self, words: list[str], count: int, expected: str) -> list[float]:
-        try:
-            values = [float(word) for word in words]
-        except ValueError:
-            raise self.fail(expected) from None
-        if len(values) != count or not all(np.isfinite(values)):
-            raise self.fail(expected)
-        return values
+    return _parse_text(read_capture_text(source, "BVH"), str(source))
 
 
 def _parse_text(text: str, source: str) -> BvhFile:
-    reader = _Reader(text, source)
+    reader = LineReader(text, source, "BVH")
     if reader.next()[0].lstrip("\ufeff").upper() != "HIERARCHY":
         raise reader.fail("HIERARCHY as the first word")
     names, parents, offsets, channels = _parse_hierarchy(reader)
@@ -116,7 +83,7 @@ def _parse_text(text: str, source: str) -> BvhFile:
 
 
 def _parse_hierarchy(
-    reader: _Reader,
+    reader: LineReader,
 ) -> tuple[list[str], list[int], list[list[float]], list[tuple[str, ...]]]:
     names: list[str] = []
     parents: list[int] = []
@@ -152,7 +119,7 @@ def _parse_hierarchy(
             raise reader.fail("JOINT, End Site, OFFSET, CHANNELS, '}' or MOTION")
 
 
-def _parse_channels(reader: _Reader, words: list[str]) -> tuple[str, ...]:
+def _parse_channels(reader: LineReader, words: list[str]) -> tuple[str, ...]:
     known = {name.lower(): name for name in (*ROTATION_CHANNELS, *POSITION_CHANNELS)}
     listed = [known.get(word.lower(), "") for word in words[2:]]
     if len(words) < 2 or words[1] != str(len(listed)) or "" in listed:
@@ -160,7 +127,7 @@ def _parse_channels(reader: _Reader, words: list[str]) -> tuple[str, ...]:
     return tuple(listed)
 
 
-def _parse_motion(reader: _Reader, width: int) -> tuple[Array, float]:
+def _parse_motion(reader: LineReader, width: int) -> tuple[Array, float]:
     words = reader.next()
     if words[0].upper() != "FRAMES:" or len(words) != 2 or not words[1].isdigit():
         raise reader.fail("'Frames: N'")
@@ -187,7 +154,7 @@ def _parse_motion(reader: _Reader, width: int) -> tuple[Array, float]:
 
 
 def _motion_error(
-    reader: _Reader, rows: list[tuple[int, str]], count: int, width: int
+    reader: LineReader, rows: list[tuple[int, str]], count: int, width: int
 ) -> UserError:
     """Say which line of the motion block is wrong."""
     for number, line in rows:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from intermask.data.bvh_file import POSITION_CHANNELS, ROTATION_CHANNELS, Array, BvhFile
+from intermask.data.bvh_file import POSITION_CHANNELS, ROTATION_CHANNELS, Array, BvhFile, JointTree
 from intermask.data.bvh_mapping import JointMapping, resolve_mapping
 from intermask.errors import UserError
 from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22, rest_positions
@@ -42,7 +42,7 @@ class SmplJoints:
     rotations: Array
 
 
-def _axis_rotation(axis: int, degrees: Array) -> Array:
+def axis_rotation(axis: int, degrees: Array) -> Array:
     """Rotation by angles ``(t,)`` degrees about a coordinate axis -> ``(t, 3, 3)``."""
     cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     matrix = np.zeros((*degrees.shape, 3, 3))
@@ -72,7 +72,7 @@ def bvh_pose(file: BvhFile) -> BvhPose:
             if channel in POSITION_CHANNELS:
                 translations[:, joint, POSITION_CHANNELS[channel]] = values
             else:
-                turn = _axis_rotation(ROTATION_CHANNELS[channel], values)
+                turn = axis_rotation(ROTATION_CHANNELS[channel], values)
                 rotations[:, joint] = rotations[:, joint] @ turn
     return BvhPose(translations, rotations)
 
@@ -92,7 +92,7 @@ def pose_positions(pose: BvhPose, parents: tuple[int, ...]) -> Array:
     return positions
 
 
-def rest_joints(file: BvhFile, mapping: JointMapping) -> Array:
+def rest_joints(file: JointTree, mapping: JointMapping) -> Array:
     """SMPL's 22 joints ``(22, 3)`` of the file's rest pose (all rotations zero), file units."""
     rest = np.zeros_like(file.offsets)
     for joint, parent in enumerate(file.parents):
@@ -107,19 +107,28 @@ def bvh_joints(
     unit_scale: float = 1.0,
     pose: BvhPose | None = None,
 ) -> SmplJoints:
-    """The 22 SMPL joints of a BVH file: positions in metres and parent-relative rotations.
+    """`smpl_joints` of a BVH file; without a pose, of the file's own frames."""
+    return smpl_joints(file, bvh_pose(file) if pose is None else pose, mapping, unit_scale)
+
+
+def smpl_joints(
+    file: JointTree,
+    pose: BvhPose,
+    mapping: JointMapping | str | Path | None = None,
+    unit_scale: float = 1.0,
+) -> SmplJoints:
+    """The 22 SMPL joints of a capture: positions in metres and parent-relative rotations.
 
     Positions are weighted sums of file joints, rotations products of file rotations, both named
     by the mapping. Files differ in their rest pose (arms down, bent elbows, facing away); each
     joint's rotation is re-based so that identity means SMPL's T-pose facing +z.
 
-    unit_scale: metres per file unit. pose: a repaired or resampled replacement for the file's own
-    frames. Raises UserError when the scale gives no person of human size.
+    pose: of the file's joints. unit_scale: metres per file unit. Raises UserError when the scale
+    gives no person of human size.
     """
     chosen = resolve_mapping(file, mapping)
     rest = rest_joints(file, chosen)
     _check_height(file, rest, unit_scale)
-    pose = bvh_pose(file) if pose is None else pose
     positions = np.einsum("jk,tkc->tjc", _weights(file, chosen), pose_positions(pose, file.parents))
     index = {name: number for number, name in enumerate(file.names)}
     world = np.empty((len(positions), len(SMPL22.names), 3, 3))
@@ -137,7 +146,7 @@ def bvh_joints(
     return SmplJoints(positions * unit_scale, world[:, 0], local)
 
 
-def _weights(file: BvhFile, mapping: JointMapping) -> Array:
+def _weights(file: JointTree, mapping: JointMapping) -> Array:
     """Position weights as a matrix ``(22, j)``."""
     index = {name: number for number, name in enumerate(file.names)}
     matrix = np.zeros((len(SMPL22.names), len(file.names)))
@@ -147,7 +156,7 @@ def _weights(file: BvhFile, mapping: JointMapping) -> Array:
     return matrix
 
 
-def _chain_above(file: BvhFile, mapping: JointMapping) -> tuple[str, ...]:
+def _chain_above(file: JointTree, mapping: JointMapping) -> tuple[str, ...]:
     """File joints between the file's root and the joint that turns the pelvis."""
     turning = mapping.rotations["pelvis"]
     if not turning:
@@ -206,14 +215,18 @@ def _swing(start: Array, end: Array) -> Array:
     return np.eye(3) + skew + skew @ skew / (1.0 + cosine)
 
 
-def _check_height(file: BvhFile, rest: Array, unit_scale: float) -> None:
-    names = ("head", "left_ankle")
-    height = float(np.linalg.norm(rest[SMPL22.index(names[0])] - rest[SMPL22.index(names[1])]))
+def rest_height(rest: Array) -> float:
+    """Distance from ankle to head joint of a rest pose ``(22, 3)``, in its own units."""
+    return float(np.linalg.norm(rest[SMPL22.index("head")] - rest[SMPL22.index("left_ankle")]))
+
+
+def _check_height(file: JointTree, rest: Array, unit_scale: float) -> None:
+    height = rest_height(rest)
     if height <= 0 or not PLAUSIBLE_HEIGHT_M[0] <= height * unit_scale <= PLAUSIBLE_HEIGHT_M[1]:
         suggestion = f" about {TYPICAL_HEIGHT_M / height:.3g}" if height > 0 else ""
         raise UserError(
             f"{file.source}: with a unit scale of {unit_scale:g} m the person measures "
             f"{height * unit_scale:.3g} m from ankle to head joint; expected "
             f"{PLAUSIBLE_HEIGHT_M[0]} to {PLAUSIBLE_HEIGHT_M[1]} m. State the metres per file "
-            f"unit{suggestion} (--unit-scale)."
+            f"unit{suggestion} (--scale)."
         )

@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
-from intermask.data.bvh_file import BvhFile
+from intermask.data.bvh_file import JointTree
 from intermask.errors import UserError
 from intermask.skeleton import SMPL22
 
@@ -85,7 +85,7 @@ def _spellings(joint: str) -> list[str]:
     return spelled
 
 
-def mapping_by_names(file: BvhFile) -> JointMapping:
+def mapping_by_names(file: JointTree) -> JointMapping:
     """Match a file's joints with SMPL's by common names (Hips, LeftUpLeg, mixamorig:..., lThigh).
 
     The foot may come from the ankle's end site, and a missing spine3 or collar from its
@@ -125,7 +125,7 @@ def mapping_by_names(file: BvhFile) -> JointMapping:
     return JointMapping(positions, rotations, "by names")
 
 
-def _turning_chain(file: BvhFile, joint: str, found: dict[str, str]) -> tuple[str, ...]:
+def _turning_chain(file: JointTree, joint: str, found: dict[str, str]) -> tuple[str, ...]:
     """File joints that turn a SMPL joint against its parent: itself and what lies between.
 
     A file may have joints that SMPL lacks (LHipJoint, a second neck); their turns belong to the
@@ -146,7 +146,7 @@ def _turning_chain(file: BvhFile, joint: str, found: dict[str, str]) -> tuple[st
     return tuple(chain) if above >= 0 and at == stop else (name,)
 
 
-def _match_side(file: BvhFile, side: str, plain: dict[str, str], found: dict[str, str]) -> None:
+def _match_side(file: JointTree, side: str, plain: dict[str, str], found: dict[str, str]) -> None:
     """Collar and foot of one side, where several naming habits collide."""
     shoulder, collar, foot = f"{side}_shoulder", f"{side}_collar", f"{side}_foot"
     if shoulder in found:
@@ -161,7 +161,7 @@ def _match_side(file: BvhFile, side: str, plain: dict[str, str], found: dict[str
             found[foot] = end
 
 
-def _match_spine(file: BvhFile, found: dict[str, str]) -> None:
+def _match_spine(file: JointTree, found: dict[str, str]) -> None:
     """Spread the file's joints between pelvis and neck over spine1 to spine3."""
     if "pelvis" not in found or "neck" not in found:
         return
@@ -219,7 +219,7 @@ def built_in_mappings() -> tuple[str, ...]:
     return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".json")))
 
 
-def resolve_mapping(file: BvhFile, mapping: JointMapping | str | Path | None) -> JointMapping:
+def resolve_mapping(file: JointTree, mapping: JointMapping | str | Path | None) -> JointMapping:
     """The mapping to use: the given one, else the built-in one that fits, else by names."""
     if mapping is None:
         for name in built_in_mappings():
@@ -237,7 +237,7 @@ def resolve_mapping(file: BvhFile, mapping: JointMapping | str | Path | None) ->
     return chosen
 
 
-def _absent(file: BvhFile, mapping: JointMapping) -> list[str]:
+def _absent(file: JointTree, mapping: JointMapping) -> list[str]:
     wanted = {name for weights in mapping.positions.values() for name in weights}
     wanted |= {name for names in mapping.rotations.values() for name in names}
     return sorted(wanted - set(file.names))

@@ -16,7 +16,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from intermask.data.bvh import floor_height
 from intermask.data.bvh_file import Array
 from intermask.data.bvh_joints import rest_corrections
 from intermask.data.capture_faults import (
@@ -27,6 +26,7 @@ from intermask.data.capture_faults import (
 )
 from intermask.data.layout import write_clip, write_provenance, write_split
 from intermask.data.retarget import retarget
+from intermask.data.takes import floor_height
 from intermask.errors import UserError
 from intermask.files import atomic_folder
 from intermask.geometry import quaternion_to_matrix
