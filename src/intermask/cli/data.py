@@ -155,6 +155,75 @@ def import_bvh(
 
 
 @import_app.command(
+    "cmu",
+    epilog=examples(
+        "intermask data import cmu subjects/ -o data/cmu",
+        "intermask data import cmu bvh/ -o data/cmu --val 18_19_02 --test 20_21_05",
+    ),
+)
+def import_cmu(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR", help="Holds, at any depth, SS.asf and SS_TT.amc, or SS_TT.bvh."
+        ),
+    ],
+    output: OutOption,
+    trials: Annotated[
+        Path | None,
+        typer.Option(
+            "--trials",
+            metavar="TOML",
+            help="A list of trials and captions. Default: all 70 of the database.",
+        ),
+    ] = None,
+    fps: Annotated[
+        float | None, typer.Option("--fps", help="The true frame rate. Default: the list's.")
+    ] = None,
+    scale: Annotated[
+        float | None,
+        typer.Option("--scale", help="Metres of one unit. Default: by the skeleton."),
+    ] = None,
+    drop_first: Annotated[
+        int | None,
+        typer.Option(
+            "--drop-first", min=0, help="Frames to drop. Default: 8 of BVH files, which begin so."
+        ),
+    ] = None,
+    validation: Annotated[
+        list[str] | None,
+        typer.Option("--val", metavar="TRIAL", help="A trial to validate with; repeatable."),
+    ] = None,
+    test: Annotated[
+        list[str] | None,
+        typer.Option("--test", metavar="TRIAL", help="A trial to test with; repeatable."),
+    ] = None,
+) -> None:
+    """Import two-person trials of CMU's motion capture database (subjects 18-23, 33-34, 60-61).
+
+    Rates and captions come from a list of the trials, in which some are held out. Trials that lack
+    a file, or whose files are damaged, are left out and named.
+    """
+    from intermask.data.cmu import import_cmu as read_trials
+    from intermask.files import check_new_folder
+
+    check_new_folder(output)
+    with progress_bar("importing trials") as update:
+        report = read_trials(
+            folder,
+            output,
+            trials=trials,
+            fps=fps,
+            unit_scale=scale,
+            drop_first=drop_first,
+            validation=validation or (),
+            test=test or (),
+            progress=update,
+        )
+    typer.echo(report.describe())
+
+
+@import_app.command(
     "grapplemap",
     epilog=examples("intermask data import grapplemap GrappleMap.txt -o data/grapplemap"),
 )

@@ -50,7 +50,7 @@ def pairs_in_folder(
         names = ", ".join(sorted(files)[:4])
         raise UserError(f"it is not clear which files of {folder} are pairs ({names}); {_ADVICE}")
     (takes,) = readings
-    splits = _splits(sorted(takes), validation, test)
+    splits = splits_of_takes(sorted(takes), validation, test)
     return [BvhPair(name, *takes[name], split=splits[name]) for name in sorted(takes)]
 
 
@@ -79,7 +79,10 @@ def _by_first(files: dict[str, Path]) -> dict[str, tuple[Path, Path]] | None:
     return {f"take_{name}": (people[0], people[1]) for name, people in takes.items()}
 
 
-def _splits(names: Sequence[str], validation: Sequence[str], test: Sequence[str]) -> dict[str, str]:
+def splits_of_takes(
+    names: Sequence[str], validation: Sequence[str], test: Sequence[str]
+) -> dict[str, str]:
+    """Split of each take, whole takes held out: as named, else the last two of three or more."""
     unknown = [name for name in (*validation, *test) if name not in names]
     if unknown:
         raise UserError(f"there is no take {unknown[0]!r}; the takes are {', '.join(names)}")
