@@ -44,6 +44,16 @@ _ENTRY_STEP = 3
 """Every so many frames of the bank can be gone over to."""
 _TASTE = 1.2
 """How far chance may prefer one clip over another, a decision."""
+_WHIM, _FIRST_WHIM = 0.5, 6.0
+"""How far chance may prefer one frame over another to go over to, and how much more to begin."""
+_HURRY = 0.2
+"""Price of another speed than the captured one, a decision."""
+_SWAY = 0.2
+"""Share of the cost of a way that people at rest pay."""
+_SHORT_REST, _LONG_REST = 0.8, 90.0
+"""Price of a clip at rest that is about to end, and how many frames ahead that is seen."""
+_RESTLESS = 2.0
+"""What a transition costs more at rest."""
 _MOVE_AT_REST, _REST_ON_THE_MOVE = 1.2, 1.2
 
 _GROUPS = {
@@ -254,6 +264,8 @@ class _Search:
         self.entries, self.entry_poses = library.entries[chosen], library.entry_poses[chosen]
         # A clip and its mirror image are tasted apart: people have a favourite leg.
         self.taste = _TASTE * torch.rand(len(library.segments), generator=generator)
+        self.whim = _WHIM * torch.rand(len(self.entries), generator=generator)
+        self.hurry = torch.tensor([_HURRY * (rate != 1.0) for rate in RATES])
         self.moves = torch.tensor([each.kind == "move" for each in library.segments])
         self.beam: _Beam | None = None
         self.steps: list[_Step] = []
@@ -265,6 +277,7 @@ class _Search:
         here = self._costs_of(entries, wanted, frame)  # (rates, e)
         if self.beam is None:
             price, rate = here.min(0)
+            price = price + _FIRST_WHIM * self.whim
             best = price.topk(_BEAM, largest=False).indices
             zeros = torch.zeros(_BEAM, dtype=torch.long)
             self._keep(zeros, entries[best].double(), rate[best], zeros, price[best], zeros > 0)
@@ -277,12 +290,14 @@ class _Search:
         own = self._costs_at(current.minimum(last), beam.rate.clamp(min=0), wanted, frame)
         going_on = (beam.cost + own).masked_fill(~alive, torch.inf)
         poses = self.library.poses[current.minimum(last)]
+        resting = bool(self.way.resting[frame])
         worn = torch.cdist(poses, self.entry_poses).square() + _JUMP_COST
+        worn = worn + _RESTLESS * resting
         young = (beam.age < _MIN_RUN) & alive
         total = worn + (beam.cost + 50.0 * young)[:, None]
         by_entry, parent = total.min(0)
         price, rate = here.min(0)
-        over = by_entry + price
+        over = by_entry + price + self.whim
         best = over.topk(min(_JUMPS_KEPT, len(entries)), largest=False).indices
         costs = torch.cat((going_on, over[best]))
         chosen = costs.topk(min(_BEAM, len(costs)), largest=False).indices
@@ -343,18 +358,23 @@ class _Search:
         return (weight * ((ways - wanted) / unit).square()).sum(-1)
 
     def _costs_of(self, frames: Tensor, wanted: Tensor, frame: int) -> Tensor:
-        return self._price(self.library.ways[:, frames], wanted) + self._habit(frames, frame)
+        """(rates, n) cost of going on from frames of the library, at every rate."""
+        return self._cost(self.library.ways[:, frames], wanted, frames, frame) + self.hurry[:, None]
 
     def _costs_at(self, frames: Tensor, rate: Tensor, wanted: Tensor, frame: int) -> Tensor:
-        return self._price(self.library.ways[rate, frames], wanted) + self._habit(frames, frame)
+        """(n) cost of going on from frames of the library at given rates."""
+        return self._cost(self.library.ways[rate, frames], wanted, frames, frame) + self.hurry[rate]
 
-    def _habit(self, frames: Tensor, frame: int) -> Tensor:
-        """(n) cost of what a clip is, whatever its way."""
+    def _cost(self, ways: Tensor, wanted: Tensor, frames: Tensor, frame: int) -> Tensor:
+        """(..., n) cost of ways (..., n, horizons * 3), and of what a clip is."""
         segments = self.library.segment_of[frames]
-        moves = self.moves[segments]
+        moves, off = self.moves[segments], self._price(ways, wanted)
         if bool(self.way.resting[frame]):
-            return self.taste[segments] + _MOVE_AT_REST * moves
-        return self.taste[segments] + _REST_ON_THE_MOVE * ~moves
+            # People at rest sway, and those who sway least are not the most alive.
+            left = (self.library.last[frames] - frames) / _LONG_REST
+            rest = _SWAY * off + _SHORT_REST * (1 - left).clamp(min=0)
+            return self.taste[segments] + torch.where(moves, off + _MOVE_AT_REST, rest)
+        return self.taste[segments] + off + _REST_ON_THE_MOVE * ~moves
 
     def chain(self, frames: int) -> Chain:
         """The cheapest chain, frame by frame."""
