@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from intermask.choreography.bank import MotionBank
 from intermask.choreography.base_layer import perform
 from intermask.choreography.bodies import Body
 from intermask.choreography.footwork import bend_leg
 from intermask.choreography.scene import ContactEvent, Gaze, Lean, ScenePlan
-from intermask.data.limbs import LEGS
-from intermask.geometry import axis_angle_to_matrix, matrix_to_axis_angle
+from intermask.data.limbs import ARMS, LEGS, two_bone
+from intermask.geometry import axis_angle_to_matrix, matrix_to_axis_angle, rotation_between
 from intermask.kinematics import global_rotations
 from intermask.motion import FPS, Motion
 from intermask.skeleton import FEET, MEAN_ADULT_OFFSETS, SMPL22
@@ -45,10 +46,18 @@ _LOW = (0.13, 0.05)
 _BOW = 0.08
 """Height of a reach's bow, as a share of its way."""
 
-_STIFF = {"pelvis": 8.0, "spine1": 6.0, "spine2": 6.0, "spine3": 6.0, "neck": 3.0, "head": 3.0,
-          "left_hip": 3.0, "right_hip": 3.0, "left_knee": 3.0, "right_knee": 3.0,
+_STIFF = {"pelvis": 20.0, "spine1": 20.0, "spine2": 20.0, "spine3": 20.0, "neck": 10.0,
+          "head": 10.0, "left_hip": 3.0, "right_hip": 3.0, "left_knee": 3.0, "right_knee": 3.0,
           "left_ankle": 3.0, "right_ankle": 3.0, "left_foot": 3.0, "right_foot": 3.0,
-          "left_collar": 2.0, "right_collar": 2.0, "left_wrist": 4.0, "right_wrist": 4.0}  # fmt: skip
+          "left_collar": 3.0, "right_collar": 3.0, "left_wrist": 4.0,
+          "right_wrist": 4.0}  # fmt: skip
+"""How much stiffer than a shoulder or an elbow a joint is: arms reach before trunks lean."""
+
+
+_STEADY = {name: 20.0 for name in ("pelvis", "spine1", "spine2", "spine3")} | {
+    name: 10.0 for name in ("neck", "head", "left_collar", "right_collar")
+}
+"""How much more the place of a joint counts than that of a limb's: who is touched stays there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,125 +204,246 @@ def _towards(start: Tensor, end: Tensor, share: Tensor) -> Tensor:
 # --- Both at once --------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Course:
+    """How an effector comes to a contact and goes from it, over t frames."""
+
+    event: ContactEvent
+    origin: Tensor
+    """(t, 3) where the effector would be without the contact."""
+    share: Tensor
+    """(t) how far of the way from there to the target it shall be."""
+    lead: Tensor
+    """(t) how much of the limb's pose is the contact's, or that of the one before."""
+    holds: Tensor
+    """(t) bool, the frames in which the contact holds."""
+
+    @property
+    def effector(self) -> int:
+        """Its joint."""
+        return SMPL22.index(self.event.effector)
+
+    def points(self, posed: Posed) -> tuple[Tensor, Tensor]:
+        """Where the effector's point (t, 3) is, and where it shall be."""
+        event, share = self.event, self.share[:, None]
+        own = self.origin.new_tensor(event.effector_offset)
+        there = self.origin.new_tensor(event.offset)
+        way = posed.points(event.target, SMPL22.index(event.joint), there) - self.origin
+        bow = _BOW * 4 * share * (1 - share) * way.detach().norm(dim=-1, keepdim=True)
+        wanted = self.origin + share * way + bow * way.new_tensor((0.0, 1.0, 0.0))
+        return posed.points(event.actor, self.effector, own), wanted
+
+
+def _courses(events: Sequence[ContactEvent], base: Posed) -> list[Course]:
+    """A course for each event; an effector goes from one event straight on to the next one."""
+    frames = base.positions.shape[1]
+    seconds = torch.arange(frames).to(base.positions) / FPS
+    courses = []
+    for event in events:
+        start, end = event.seconds, event.seconds + event.duration
+        came = minimum_jerk((seconds - start) / event.reach_seconds + 1)
+        went = minimum_jerk((end - seconds) / event.reach_seconds + 1)
+        origin = _point(base, event.actor, event.effector, event.effector_offset)
+        last, following = _neighbours(event, events)
+        if last is not None:
+            gap = start - last.seconds - last.duration
+            there = _point(base, last.target, last.joint, last.offset)
+            origin = torch.where((seconds < start)[:, None], there, origin)
+            came = minimum_jerk((seconds - start) / max(gap, 1e-3) + 1)
+        if following is not None:
+            went = torch.where(seconds > end, torch.zeros_like(went), went)
+        holds = (seconds >= start - 0.5 / FPS) & (seconds <= end + 0.5 / FPS)
+        share = torch.where(holds, torch.ones_like(came), came * went)
+        lead = share
+        if last is not None:
+            between = (seconds < start) & (seconds >= last.seconds + last.duration)
+            lead = torch.where(between, torch.ones_like(share), share)
+        courses.append(Course(event, origin, share, lead, holds))
+    return courses
+
+
+def _neighbours(
+    event: ContactEvent, events: Sequence[ContactEvent]
+) -> tuple[ContactEvent | None, ContactEvent | None]:
+    """The events of the same effector right before and after: nearer than to go back between."""
+    start, end = event.seconds, event.seconds + event.duration
+    same = (event.actor, event.effector)
+    own = [each for each in events if (each.actor, each.effector) == same and each is not event]
+    before = [each for each in own if each.seconds + each.duration <= start + 1e-6]
+    after = [each for each in own if each.seconds >= end - 1e-6]
+    last = max(before, key=lambda each: each.seconds, default=None)
+    following = min(after, key=lambda each: each.seconds, default=None)
+    if last is not None:
+        gap = start - last.seconds - last.duration
+        last = last if gap < event.reach_seconds + last.reach_seconds else None
+    if following is not None:
+        gap = following.seconds - end
+        following = following if gap < event.reach_seconds + following.reach_seconds else None
+    return last, following
+
+
+def _point(posed: Posed, person: int, joint: str, offset: Sequence[float]) -> Tensor:
+    return posed.points(person, SMPL22.index(joint), posed.positions.new_tensor(offset))
+
+
+def _posed(people: Sequence[Body]) -> Posed:
+    return Posed(
+        torch.stack([body.positions() for body in people]),
+        torch.stack([_orientations(body.rotations) for body in people]),
+    )
+
+
+def _reaching(people: Sequence[Body], courses: Sequence[Course]) -> list[Body]:
+    """Arms bent so that hands are on their courses: where the solver begins.
+
+    A straight arm that hangs cannot tell a solver that it has an elbow, and the trunk would do the
+    arm's work.
+    """
+    base = targets = _posed(people)
+    reached = list(people)
+    for _ in range(2):  # hands that meet hands are met where these went
+        for person, body in enumerate(people):
+            rotations = body.rotations.clone()
+            for arm in ARMS:
+                own = [
+                    course
+                    for course in courses
+                    if course.event.actor == person and course.effector == arm[2]
+                ]
+                if own:
+                    _bend_arm(rotations, base, targets, person, arm, own)
+            reached[person] = replace(body, rotations=rotations)
+        targets = _posed(reached)
+    return reached
+
+
+def _bend_arm(
+    rotations: Tensor,
+    posed: Posed,
+    targets: Posed,
+    person: int,
+    arm: tuple[int, ...],
+    courses: Sequence[Course],
+) -> None:
+    """Turn upper arm, forearm and hand in place until the hand is on its courses."""
+    shoulder, elbow, wrist = arm
+    positions, world = posed.positions[person], posed.orientations[person]
+    start, middle, end = (positions[:, joint] for joint in arm)
+    leads = torch.stack([course.lead for course in courses])
+    first = leads.argmax(0)
+    frames = torch.arange(len(first))
+    wanted = torch.stack([course.points(targets)[1] for course in courses])[first, frames]
+    hand = torch.stack([course.points(posed)[0] for course in courses])[first, frames] - end
+    share = leads.amax(0)[:, None]
+    straight = functional.normalize(wanted - start, dim=-1) * hand.norm(dim=-1, keepdim=True)
+    goal = torch.where(share > 0, wanted - hand - share * (straight - hand), end)
+    lengths = [float((b - a)[0].norm()) for a, b in ((start, middle), (middle, end))]
+    new_middle, new_end = two_bone(start, goal, _elbow_side(posed, person, arm), *lengths)
+    upper = rotation_between(middle - start, new_middle - start) @ world[:, shoulder]
+    fore = rotation_between(end - middle, new_end - new_middle) @ world[:, elbow]
+    collar = SMPL22.parents[shoulder]
+    active = share[..., None] > 0
+    rotations[:, shoulder] = torch.where(
+        active, world[:, collar].mT @ upper, rotations[:, shoulder]
+    )
+    rotations[:, elbow] = torch.where(active, upper.mT @ fore, rotations[:, elbow])
+    level = torch.eye(3).to(positions).expand(len(first), 3, 3)
+    rotations[:, wrist] = _towards(rotations[:, wrist], level, share[:, 0])
+
+
+def _elbow_side(posed: Posed, person: int, arm: tuple[int, ...]) -> Tensor:
+    """(t, 3) where an elbow points: where it does, and a little down, back and outwards."""
+    positions = posed.positions[person]
+    start, middle, end = (positions[:, joint] for joint in arm)
+    along = functional.normalize(end - start, dim=-1)
+    bend = (middle - start) - ((middle - start) * along).sum(-1, keepdim=True) * along
+    chest = posed.orientations[person, :, SMPL22.index("spine3")]
+    outwards = 0.5 if arm == ARMS[0] else -0.5
+    return bend + 0.1 * (chest @ chest.new_tensor((outwards, -0.8, -0.4)))
+
+
 def _met(people: Sequence[Body], plan: ScenePlan, options: OverlayOptions) -> Bodies:
     """Both people, with everything met that a scene asks for."""
-    offsets, root, rotations = (
-        torch.stack([getattr(body, name) for body in people]).double()
-        for name in ("offsets", "root", "rotations")
+    # A solver settles to the millimetre in double precision only.
+    people = [
+        Body(body.offsets.double(), body.root.double(), body.rotations.double()) for body in people
+    ]
+    courses = _courses(plan.contacts, _posed(people))
+    base = _together(people).posed()
+    start = _together(_reaching(people, courses))
+    feet = base.positions[:, :, list(FEET)]
+    near = options.staying * base.positions.new_tensor(
+        [_STEADY.get(name, 1.0) for name in SMPL22.names]
     )
-    base = Bodies(offsets, root, rotations)
-    posed = base.posed()
-    feet = posed.positions[:, :, list(FEET)]
+    posed = start.posed()
     terms: list[Term] = [
-        Near(posed.positions, posed.positions.new_tensor(options.staying)),
+        Near(posed.positions, near),
         Smooth(posed.positions, options.smoothness),
-        Planted(feet, options.planting * _standing(feet)),
+        Planted(feet, options.planting * _standing(feet) * _not_kicking(courses, base)),
         AboveFloor(options.floor),
         Apart(posed, (0, 1), BETWEEN_PEOPLE, options.give, options.separating),
         *(
             Apart(posed, (person, person), WITHIN_A_PERSON, options.give, options.separating)
             for person in (0, 1)
         ),
-        *_reaches(plan.contacts, posed, options),
+        *(_Reached(course, options) for course in courses),
     ]
     stiffness = tuple(options.turning * _STIFF.get(name, 1.0) for name in SMPL22.names)
-    how = SolverOptions(
-        spacing=2, rounds=options.rounds, turning=stiffness, moving=options.moving
+    how = SolverOptions(spacing=2, rounds=options.rounds, turning=stiffness, moving=options.moving)
+    return solve(start, terms, options=how)
+
+
+def _together(people: Sequence[Body]) -> Bodies:
+    return Bodies(
+        torch.stack([body.offsets for body in people]),
+        torch.stack([body.root for body in people]),
+        torch.stack([body.rotations for body in people]),
     )
-    return solve(base, terms, options=how)
 
 
 def _standing(feet: Tensor) -> Tensor:
     """(p, t, 4) 1 where an ankle or a ball of (p, t, 4, 3) stands."""
     low = feet[..., 1] < feet.new_tensor(_LOW * 2)
     step = feet.diff(dim=1).norm(dim=-1)
-    still = torch.minimum(
-        torch.cat((step[:, :1], step), 1), torch.cat((step, step[:, -1:]), 1)
-    )
+    still = torch.minimum(torch.cat((step[:, :1], step), 1), torch.cat((step, step[:, -1:]), 1))
     return (low & (still < _STILL)).to(feet)
 
 
-class Reach:
-    """A point of one body on its way to a point of a body, there, and on its way back.
+def _not_kicking(courses: Sequence[Course], base: Posed) -> Tensor:
+    """(p, t, 4) 0 where a foot is on its way to somebody."""
+    free = base.positions.new_ones(*base.positions.shape[:2], len(FEET))
+    for course in courses:
+        for leg, (ankle, ball) in enumerate((FEET[:2], FEET[2:])):
+            if course.effector in (ankle, ball):
+                away = (course.share > 0).to(free)[:, None]
+                free[course.event.actor, :, 2 * leg : 2 * leg + 2] *= 1 - away
+    return free
 
-    Args:
-        event: what meets what.
-        origin: (t, 3) where the effector would be without the event.
-        share: (t) how far of the way from there to the target it shall be.
-        weights: (t).
-    """
 
-    def __init__(self, event: ContactEvent, origin: Tensor, share: Tensor, weights: Tensor) -> None:
-        self.event, self.origin, self.share, self.weights = event, origin, share, weights
-        self._effector, self._joint = SMPL22.indices(event.effector, event.joint)
-        self._own = origin.new_tensor(event.effector_offset)
-        self._there = origin.new_tensor(event.offset)
+class _Reached:
+    """A point of one body is on its course to a point of a body, there, and back."""
+
+    def __init__(self, course: Course, options: OverlayOptions) -> None:
+        moving = options.reaching * (course.lead > 0)
+        self.course = course
+        self.weights = torch.where(course.holds, options.holding, moving).double()
 
     def __call__(self, posed: Posed) -> Tensor:
-        event, share = self.event, self.share[:, None]
-        target = posed.points(event.target, self._joint, self._there)
-        way = target - self.origin
-        bow = _BOW * 4 * share * (1 - share) * way.detach().norm(dim=-1, keepdim=True)
-        wanted = self.origin + share * way + bow * way.new_tensor((0.0, 1.0, 0.0))
-        away = posed.points(event.actor, self._effector, self._own) - wanted
-        return (self.weights * away.square().sum(-1)).sum()
-
-
-def _reaches(
-    events: Sequence[ContactEvent], base: Posed, options: OverlayOptions
-) -> list[Reach]:
-    """A term for each event; an effector goes from one event straight on to the next one."""
-    terms = []
-    for event in events:
-        others = [
-            each for each in events
-            if (each.actor, each.effector) == (event.actor, event.effector) and each is not event
-        ]  # fmt: skip
-        start, end = event.seconds, event.seconds + event.duration
-        before = [each for each in others if each.seconds + each.duration <= start + 1e-6]
-        after = [each for each in others if each.seconds >= end - 1e-6]
-        frames = base.positions.shape[1]
-        seconds = torch.arange(frames, dtype=torch.float64) / FPS
-        came = minimum_jerk((seconds - start) / event.reach_seconds + 1)
-        went = minimum_jerk((end - seconds) / event.reach_seconds + 1)
-        effector = SMPL22.index(event.effector)
-        own = base.positions.new_tensor(event.effector_offset)
-        origin = base.points(event.actor, effector, own)
-        if before:
-            last = max(before, key=lambda each: each.seconds)
-            gap = start - last.seconds - last.duration
-            if gap < event.reach_seconds + last.reach_seconds:
-                # from where it was: the target of the event before, as the base layer has it
-                joint = SMPL22.index(last.joint)
-                there = base.points(last.target, joint, base.positions.new_tensor(last.offset))
-                gone = seconds < start
-                origin = torch.where(gone[:, None], there, origin)
-                came = minimum_jerk((seconds - start) / max(gap, 1e-3) + 1)
-        if after:
-            following = min(after, key=lambda each: each.seconds)
-            gap = following.seconds - end
-            if gap < event.reach_seconds + following.reach_seconds:
-                went = torch.where(seconds > end, torch.zeros_like(went), went)
-        share = came * went
-        holds = (seconds >= start - 0.5 / FPS) & (seconds <= end + 0.5 / FPS)
-        weights = torch.where(
-            holds, options.holding, options.reaching * (share > 0).double()
-        )
-        terms.append(Reach(event, origin, share, weights))
-    return terms
+        there, wanted = self.course.points(posed)
+        return (self.weights * (there - wanted).square().sum(-1)).sum()
 
 
 def contact_error(motion: Motion, event: ContactEvent) -> Tensor:
     """Metres (n) between the two points of an event, over the frames in which it holds."""
     rotations = torch.cat((motion.root_rotations[:, :, None], motion.rotations), 2)
     posed = Posed(motion.positions, _orientations(rotations))
-    effector, joint = SMPL22.indices(event.effector, event.joint)
     first = round(event.seconds * FPS)
     last = min(round((event.seconds + event.duration) * FPS), motion.frames - 1)
-    own = posed.points(event.actor, effector, motion.positions.new_tensor(event.effector_offset))
-    there = posed.points(event.target, joint, motion.positions.new_tensor(event.offset))
+    own = _point(posed, event.actor, event.effector, event.effector_offset)
+    there = _point(posed, event.target, event.joint, event.offset)
     return (own - there).norm(dim=-1)[min(first, last) : last + 1]
 
 
 def _orientations(rotations: Tensor) -> Tensor:
-    return global_rotations(rotations[:, :, 0], rotations[:, :, 1:])
+    """(..., 22, 3, 3) in the world of rotations (..., 22, 3, 3)."""
+    return global_rotations(rotations[..., 0, :, :], rotations[..., 1:, :, :])
