@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from acclaim import swaying, write_person
 from intermask import Motion
 from intermask.data.layout import InterHumanFolder
 from intermask.export.bvh import write_bvh
@@ -66,8 +67,29 @@ def test_import_bvh(run: Any, fails: Any, walk: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "x").exists()
 
 
+def test_import_cmu(run: Any, fails: Any, tmp_path: Path) -> None:
+    takes = tmp_path / "takes"
+    for subject in (18, 19):
+        write_person(takes, subject, {8: swaying(200, seed=subject, place=(0.0, subject - 18.0))})
+    out = tmp_path / "out"
+    result = run("data", "import", "cmu", takes, "-o", out, "--fps", 60)
+    assert result.exit_code == 0, result.output
+    assert "cmu_18_19_08" in result.stdout and "1 takes, 0.1 minutes" in result.stdout
+    folder = InterHumanFolder(out)
+    assert folder.names("train")[0] == "cmu_18_19_08_000"
+    assert "Two people talk" in folder.captions("cmu_18_19_08_000")[0]
+    (takes / "19_08.amc").unlink()
+    assert "no partner 19_08.amc" in fails("data", "import", "cmu", takes, "-o", tmp_path / "x")
+
+
 def test_import_of_files_that_are_not_there(fails: Any, tmp_path: Path) -> None:
-    for kind, words in (("grapplemap", "absent"), ("single", "no .npz files"), ("bvh", ".bvh")):
+    expected = {
+        "grapplemap": "absent",
+        "single": "no .npz files",
+        "bvh": ".bvh",
+        "cmu": "SS_TT.amc",
+    }
+    for kind, words in expected.items():
         target = tmp_path / "out"
         assert words in fails("data", "import", kind, tmp_path / "absent", "-o", target)
         assert not target.exists()

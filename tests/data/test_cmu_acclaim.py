@@ -142,14 +142,12 @@ def test_rest_pose_is_a_t_pose_with_the_legs_apart() -> None:
     expected = np.zeros((21, 3))
     expected[SMPL22.index("left_hip") - 1, 2] = 20
     expected[SMPL22.index("right_hip") - 1, 2] = -20
-    arms = [SMPL22.index(f"{side}_{j}") - 1 for side in ("left", "right")
-            for j in ("collar", "shoulder", "elbow", "wrist")]  # fmt: skip
-    legs = [SMPL22.index(f"{side}_{j}") - 1 for side in ("left", "right") for j in ("hip", "knee")]
-    # SMPL's own thighs and arms lean by a few degrees; the mean adult's clavicles by more.
-    np.testing.assert_allclose(turned[legs], expected[legs], atol=3.5)
-    assert np.abs(turned[arms]).max() < 25
-    assert np.abs(turned[: SMPL22.index("spine3")][[2, 5]]).max() < 1e-6
-    np.testing.assert_allclose(joints.root_rotations[0], np.eye(3), atol=0.02)
+    # SMPL's own thighs, ankles and collars lean by some degrees in its T-pose.
+    names = ("spine", "hip", "knee", "neck", "head", "wrist", "elbow")
+    upright = [at for at, name in enumerate(SMPL22.names[1:]) if any(n in name for n in names)]
+    np.testing.assert_allclose(turned[upright], expected[upright], atol=4)
+    assert np.abs(turned).max() < 21
+    np.testing.assert_allclose(joints.root_rotations[0], np.eye(3), atol=1e-9)
 
 
 @pytest.mark.parametrize(

@@ -68,8 +68,8 @@ def _read_frames(reader: LineReader, skeleton: AsfFile) -> dict[str, Array]:
         if bone not in values:
             raise UserError(
                 f"{reader.source}, line {reader.at}: the skeleton {skeleton.source} has no bone "
-                f"{bone!r} that moves; use the skeleton of the same subject. It has "
-                f"{', '.join(values)}."
+                f"{bone!r} that moves (it has {', '.join(values)}); use the skeleton of the same "
+                "subject, or copy the file again."
             )
         if len(values[bone]) == frames:
             raise reader.fail(f"each bone once in frame {first + frames - 1}, not {bone!r} twice")
