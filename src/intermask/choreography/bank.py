@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -194,13 +193,6 @@ def track_world(track: Tensor, root: Tensor, rotations: Tensor) -> tuple[Tensor,
     place = place + torch.stack((track[:, 0], torch.zeros_like(track[:, 0]), track[:, 1]), -1)
     world = torch.cat((turn[:, None] @ rotations[:, :1], rotations[:, 1:]), 1)
     return place, world
-
-
-def check_tag(bank: MotionBank, tag: str, kinds: Sequence[Kind]) -> None:
-    """Raise a `UserError` that names what there is unless the bank has the activity."""
-    known = sorted({segment.tag for segment in bank.segments if segment.kind in kinds})
-    if tag not in known:
-        raise UserError(f"the motion bank has no {tag!r}; it has {', '.join(known)}")
 
 
 KINDS: tuple[Kind, ...] = get_args(Kind)

@@ -274,13 +274,9 @@ class _Search:
         """Go on, or over to another clip."""
         entries = self.entries
         wanted = self._wanted(frame)
-        here = self._costs_of(entries, wanted, frame)  # (rates, e)
+        price, rate = self._costs_of(entries, wanted, frame).min(0)
         if self.beam is None:
-            price, rate = here.min(0)
-            price = price + _FIRST_WHIM * self.whim
-            best = price.topk(_BEAM, largest=False).indices
-            zeros = torch.zeros(_BEAM, dtype=torch.long)
-            self._keep(zeros, entries[best].double(), rate[best], zeros, price[best], zeros > 0)
+            self._begin(price + _FIRST_WHIM * self.whim, rate)
             return
         beam = self.beam
         goes_on = beam.position + DECISION_FRAMES * beam.speed
@@ -290,13 +286,11 @@ class _Search:
         own = self._costs_at(current.minimum(last), beam.rate.clamp(min=0), wanted, frame)
         going_on = (beam.cost + own).masked_fill(~alive, torch.inf)
         poses = self.library.poses[current.minimum(last)]
-        resting = bool(self.way.resting[frame])
         worn = torch.cdist(poses, self.entry_poses).square() + _JUMP_COST
-        worn = worn + _RESTLESS * resting
+        worn = worn + _RESTLESS * self.way.resting[frame]
         young = (beam.age < _MIN_RUN) & alive
         total = worn + (beam.cost + 50.0 * young)[:, None]
         by_entry, parent = total.min(0)
-        price, rate = here.min(0)
         over = by_entry + price + self.whim
         best = over.topk(min(_JUMPS_KEPT, len(entries)), largest=False).indices
         costs = torch.cat((going_on, over[best]))
@@ -310,6 +304,13 @@ class _Search:
             costs[chosen],
             torch.cat((torch.zeros(len(beam.cost)), torch.ones(len(best)))).bool()[chosen],
         )
+
+    def _begin(self, price: Tensor, rate: Tensor) -> None:
+        """The first beam: the cheapest of all entries (e), at their best rates."""
+        best = price.topk(min(_BEAM, len(price)), largest=False).indices
+        zeros = torch.zeros_like(best)
+        spots = self.entries[best].double()
+        self._keep(zeros, spots, rate[best], zeros, price[best], zeros > 0)
 
     def force(self, frame: int, act: Forced) -> None:
         """Play a clip that must be played."""
