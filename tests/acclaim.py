@@ -168,21 +168,80 @@ def amc_text(values: Values, length: float = 0.45, degrees: bool = True, first: 
 
 def bone_ends(values: Values) -> Values:
     """Far ends (t, 3) of all bones in metres; the root's is where it stands."""
-    turned = {}
+    turned: dict[str, Rotation] = {}
     ends: Values = {}
+    for bone, turn in _local(values).items():
+        if bone.name == "root":
+            turned["root"], ends["root"] = turn, values["root"][:, :3]
+        else:
+            turned[bone.name] = turned[bone.parent] * turn
+            ends[bone.name] = ends[bone.parent] + turned[bone.name].apply(bone.end)
+    return ends
+
+
+def _local(values: Values) -> dict[Bone, Rotation]:
+    """Rotation of each bone against its parent and the rest pose."""
+    local = {}
     for bone in BONES:
         axes = Rotation.from_euler("xyz", bone.axis, degrees=True)
+        turn = Rotation.identity(len(values["root"]))
         if bone.name == "root":
-            turned["root"] = Rotation.from_euler("xyz", values["root"][:, 3:], degrees=True)
-            ends["root"] = values["root"][:, :3]
-            continue
-        turn = Rotation.identity()
-        if bone.freedoms:
+            turn = Rotation.from_euler("xyz", values["root"][:, 3:], degrees=True)
+        elif bone.freedoms:
             order = "".join(freedom[1] for freedom in bone.freedoms.split())
             turn = Rotation.from_euler(order, values[bone.name], degrees=True)
-        turned[bone.name] = turned[bone.parent] * (axes * turn * axes.inv())
-        ends[bone.name] = ends[bone.parent] + turned[bone.name].apply(bone.end)
-    return ends
+        local[bone] = axes * turn * axes.inv()
+    return local
+
+
+_MIDDLE = {
+    "root": "Hips", "lowerback": "LowerBack", "upperback": "Spine", "thorax": "Spine1",
+    "lowerneck": "Neck", "upperneck": "Neck1", "head": "Head",
+}  # fmt: skip
+_SIDE = {
+    "hipjoint": "HipJoint", "femur": "UpLeg", "tibia": "Leg", "foot": "Foot", "toes": "ToeBase",
+    "clavicle": "Shoulder", "humerus": "Arm", "radius": "ForeArm", "wrist": "Hand",
+    "hand": "FingerBase", "fingers": "HandIndex1", "thumb": "Thumb",
+}  # fmt: skip
+
+
+def _motionbuilder_name(bone: str) -> str:
+    if bone in _MIDDLE:
+        return _MIDDLE[bone]
+    side = {"l": "Left", "r": "Right"}[bone[0]]
+    return (side[0] if bone[1:] in ("hipjoint", "thumb") else side) + _SIDE[bone[1:]]
+
+
+def motionbuilder_text(values: Values) -> str:
+    """The motion as the database's conversion to BVH for MotionBuilder: names, units, no wrist."""
+    metre = 1 / metres_per_unit(0.45)
+    local = _local(values)
+    columns = [values["root"][:, :3] * metre]
+    lines = ["HIERARCHY"]
+
+    def write(bone: Bone, offset: tuple[float, float, float], indent: str) -> None:
+        places = "Xposition Yposition Zposition " if bone is ROOT else ""
+        lines.extend([
+            f"{indent}{'JOINT' if indent else 'ROOT'} {_motionbuilder_name(bone.name)}",
+            f"{indent}{{",
+            f"{indent}  OFFSET " + _numbers(metre * np.array(offset)),
+            f"{indent}  CHANNELS {6 if bone is ROOT else 3} {places}Zrotation Yrotation Xrotation",
+        ])  # fmt: skip
+        columns.append(local[bone].as_euler("ZYX", degrees=True))
+        end = (0.0, 0.0, 0.0) if bone.name in ("lwrist", "rwrist") else bone.end
+        children = [child for child in BONES if child.parent == bone.name]
+        for child in children:
+            write(child, end, indent + "  ")
+        if not children:
+            tip = _numbers(metre * np.array(end))
+            lines.extend([f"{indent}  End Site", f"{indent}  {{", f"{indent}    OFFSET {tip}",
+                          f"{indent}  }}"])  # fmt: skip
+        lines.append(f"{indent}}}")
+
+    write(ROOT, (0.0, 0.0, 0.0), "")
+    rows = np.concatenate(columns, axis=1)
+    lines += ["MOTION", f"Frames: {len(rows)}", "Frame Time: .0083333"]
+    return "\n".join([*lines, *(_numbers(row) for row in rows)]) + "\n"
 
 
 def write_person(folder: Path, subject: int, trials: dict[int, Values]) -> None:

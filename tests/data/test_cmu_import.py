@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from acclaim import bone_ends, swaying, write_person
+from acclaim import bone_ends, motionbuilder_text, swaying, write_person
 from intermask.data.cmu import ACKNOWLEDGEMENT, import_cmu
 from intermask.data.cmu_files import files_of_trials, read_recordings
 from intermask.data.cmu_trials import CmuTrial, read_trials
@@ -162,6 +162,24 @@ def test_conversions_to_bvh_are_read_at_the_lists_rate(tmp_path: Path) -> None:
     assert pair.positions.shape == expected.shape
     gap, wanted = pair.positions[0] - pair.positions[1], expected[0] - expected[1]
     np.testing.assert_allclose(gap, wanted, atol=1e-4)
+
+
+def test_motionbuilders_conversion_agrees_with_the_original(tmp_path: Path) -> None:
+    """The same joints, though it lacks the wrist's bone."""
+    folder = write_trials(tmp_path, {1: 121})
+    (files,), _ = files_of_trials(folder, read_trials())
+    original = pair_of_recordings(read_recordings(files))
+    for subject in PLACES:
+        for name in (f"{subject}.asf", f"{subject}_01.amc"):
+            (folder / str(subject) / name).unlink()
+        (folder / f"{subject}_01.bvh").write_text(motionbuilder_text(person(subject, 121, 1)))
+    (files,), _ = files_of_trials(folder, read_trials())
+    people = read_recordings(files)
+    assert {each.unit_scale for each in people} == {0.0254 / 0.45}
+    converted = pair_of_recordings(people)
+    np.testing.assert_allclose(converted.positions, original.positions, atol=1e-4)
+    np.testing.assert_allclose(converted.rotations, original.rotations, atol=1e-6)
+    np.testing.assert_allclose(converted.root_rotations, original.root_rotations, atol=1e-6)
 
 
 def test_amc_is_preferred_and_bvh_steps_in(tmp_path: Path) -> None:
