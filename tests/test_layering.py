@@ -29,15 +29,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "geometry": {"skeleton"},
     "kinematics": {"geometry", "skeleton"},
     "smplx": {"errors", "geometry", "skeleton"},
-    "solver": {"skeleton"},  # two bodies and what they should meet
+    "solver": {"geometry", "skeleton"},  # two bodies and what they should meet
     # Motion in metres, as features, and as files.
     "motion": {"errors", "skeleton", "export.npz"},  # save and load, inside the methods
     "representation": {"conventions", "motion", "geometry", "skeleton"},
     "representation_smplx": {"representation", "geometry", "skeleton", "smplx"},
     "export": {"motion", *FOUNDATION},
     "data": {"representation", "representation_smplx", "motion", "smplx", *FOUNDATION},
-    # Made data: people from a motion bank, who meet. Nothing that learns from it sees how.
-    "choreography": {"data", "motion", "representation", "solver", *FOUNDATION},
     # Networks see tensors and sizes, never a dataset or a file.
     "masking": {"config"},
     "text": {"errors"},
@@ -55,6 +53,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "evaluation": {
         "bundle", "data", "devices", "generation", "masking", "models", "motion",
         "representation", "representation_smplx", "smplx", "text", "training", *FOUNDATION,
+    },
+    # Made data: people from a motion bank, who meet, judged by the metrics that models are measured
+    # by. Nothing that learns from it sees how.
+    "choreography": {
+        "data", "evaluation.collision", "evaluation.physics", "motion", "representation", "solver",
+        *FOUNDATION,
     },
     # A generator with all its parts: a training run is a model, an evaluator compares drafts.
     "loading": {
