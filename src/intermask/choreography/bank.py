@@ -126,7 +126,7 @@ class MotionBank:
 
 def write_bank(bank: MotionBank, path: str | Path) -> None:
     """Write a bank, whole or not at all; rotations lose at most 0.003 degrees."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     vectors = matrix_to_axis_angle(bank.rotations.double()) / _ROTATION_STEP
     arrays = {
@@ -137,7 +137,7 @@ def write_bank(bank: MotionBank, path: str | Path) -> None:
     }
     facts = {"version": VERSION, "segments": [asdict(segment) for segment in bank.segments]}
     with atomic_path(path) as temporary:
-        save_file(arrays, temporary, metadata={"bank": json.dumps(facts)})
+        temporary.write_bytes(save(arrays, metadata={"bank": json.dumps(facts)}))
 
 
 def read_bank(path: str | Path) -> MotionBank:
