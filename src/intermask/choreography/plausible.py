@@ -31,6 +31,9 @@ _MARGIN = 0.4
 _WIDER = {"collar": 0.6, "wrist": 0.6, "ankle": 0.6}
 """Margins of joints that the captures held too still: a shoulder blade goes up by some 40 degrees
 with a raised arm, a hand bends by 70, and nobody kneels in the bank or sits on the floor."""
+_TWIST = {"elbow": 1.0}
+"""Margins about the limb's own axis: of all the turning of a forearm, the bank leaves the elbow
+hardly any and gives it to the wrist. Either will do."""
 
 _HINGES = {"left_elbow": (0, 2), "right_elbow": (0, 2), "left_knee": (1, 2), "right_knee": (1, 2)}
 """Axis along the lower limb in the T-pose, and axis towards which the limb folds (or from it)."""
@@ -64,7 +67,7 @@ def measure_bank(bank: MotionBank) -> Plausible:
     """The ranges of a bank; remembered."""
     vectors = matrix_to_axis_angle(torch.cat((bank.rotations, bank.mirrored.rotations)).double())
     ends = vectors[:, 1:].quantile(torch.tensor((1 - _SHARE, _SHARE)).double(), dim=0)
-    margins = torch.tensor([_margin(name) for name in SMPL22.names[1:]]).double()[:, None]
+    margins = torch.tensor([_margins(name) for name in SMPL22.names[1:]]).double()
     jerks, peaks, slides, depths = [], [], [], []
     for places in _pieces(bank):
         sizes = physics.jerk_magnitudes(places[None])
@@ -99,8 +102,11 @@ def bent_backwards(rotations: Tensor) -> dict[str, Tensor]:
     return result
 
 
-def _margin(name: str) -> float:
-    return _WIDER.get(name.rpartition("_")[2], _MARGIN)
+def _margins(name: str) -> tuple[float, float, float]:
+    """Of a joint's rotation vector. Arms lie along x in the T-pose."""
+    kind = name.rpartition("_")[2]
+    margin = _WIDER.get(kind, _MARGIN)
+    return _TWIST.get(kind, margin), margin, margin
 
 
 def _pieces(bank: MotionBank) -> Iterator[Tensor]:
