@@ -65,7 +65,7 @@ NO_MIRROR = (
     "some of these are held out; both sides are in the data"
 )
 
-_AHEAD = 4
+_AHEAD = 2
 """Scenes a process may be ahead of the one that is counted next."""
 _CODE = ("choreography", "solver", "evaluation/physics.py", "evaluation/collision.py",
          "geometry.py", "kinematics.py", "skeleton.py", "data/limbs.py")  # fmt: skip
