@@ -19,6 +19,7 @@ from intermask.choreography.bank import MotionBank
 from intermask.choreography.base_layer import perform
 from intermask.choreography.bodies import Body
 from intermask.choreography.footwork import bend_leg
+from intermask.choreography.plausible import Plausible, measure_bank
 from intermask.choreography.scene import ContactEvent, Gaze, Lean, ScenePlan
 from intermask.data.limbs import ARMS, LEGS, two_bone
 from intermask.geometry import axis_angle_to_matrix, matrix_to_axis_angle, rotation_between
@@ -28,7 +29,7 @@ from intermask.skeleton import FEET, MEAN_ADULT_OFFSETS, SMPL22
 from intermask.solver.bodies import Bodies, Posed
 from intermask.solver.flesh import BETWEEN_PEOPLE, WITHIN_A_PERSON
 from intermask.solver.solve import SolverOptions, solve
-from intermask.solver.terms import AboveFloor, Apart, Near, Planted, Smooth, Term
+from intermask.solver.terms import AboveFloor, Apart, Near, Planted, Smooth, Term, WithinLimits
 
 SMALLEST, LARGEST = 0.92, 1.08
 """Body sizes, in those of the mean adult."""
@@ -43,17 +44,25 @@ _STILL = 0.004
 """Metres a frame below which a low foot stands."""
 _LOW = (0.13, 0.05)
 """Metres of ankles and balls above the floor up to which they may stand."""
+_SHORTEST_RETURN = 0.5
+"""Seconds in which a hand goes home at the quickest."""
 _BOW = 0.08
 """Height of a reach's bow, as a share of its way."""
 
 _STIFF = {"pelvis": 20.0, "spine1": 20.0, "spine2": 20.0, "spine3": 20.0, "neck": 10.0,
           "head": 10.0, "left_hip": 3.0, "right_hip": 3.0, "left_knee": 3.0, "right_knee": 3.0,
           "left_ankle": 3.0, "right_ankle": 3.0, "left_foot": 3.0, "right_foot": 3.0,
-          "left_collar": 3.0, "right_collar": 3.0, "left_wrist": 4.0,
-          "right_wrist": 4.0}  # fmt: skip
+          "left_collar": 15.0, "right_collar": 15.0, "left_wrist": 8.0,
+          "right_wrist": 8.0}  # fmt: skip
 """How much stiffer than a shoulder or an elbow a joint is: arms reach before trunks lean."""
 
 
+_LIMITED = SMPL22.indices(
+    "left_collar", "right_collar", "left_wrist", "right_wrist", "left_elbow", "right_elbow",
+    "left_shoulder", "right_shoulder", "left_ankle", "right_ankle", "left_knee", "right_knee",
+)  # fmt: skip
+_SPARE = 0.1
+"""Radians before a joint's limit from which it is held back."""
 _STEADY = {name: 20.0 for name in ("pelvis", "spine1", "spine2", "spine3")} | {
     name: 10.0 for name in ("neck", "head", "left_collar", "right_collar")
 }
@@ -72,10 +81,12 @@ class OverlayOptions:
     """Of a joint's way from the base layer."""
     smoothness: float = 40.0
     planting: float = 100.0
-    separating: float = 20.0
+    separating: float = 300.0
     give: float = 0.02
     """Metres of overlap that flesh is granted."""
     floor: float = 20.0
+    bending: float = 5.0
+    """Of a squared radian that a joint bends further than in the bank."""
     turning: float = 0.01
     moving: float = 0.3
     rounds: int = 60
@@ -105,7 +116,7 @@ def stage(
     bases = [_bent(body, plan, person) for person, body in enumerate(people)]
     looking = [_looking(body, bases[1 - person], plan.gazes, person)
                for person, body in enumerate(bases)]  # fmt: skip
-    met = _met(looking, plan, options)
+    met = _met(looking, plan, measure_bank(bank), options)
     posed = met.posed()
     return Motion(
         posed.positions.float(),
@@ -209,12 +220,16 @@ class Course:
     """How an effector comes to a contact and goes from it, over t frames."""
 
     event: ContactEvent
+    last: ContactEvent | None
+    """The contact that the effector comes from; None: from where the base layer has it."""
     origin: Tensor
-    """(t, 3) where the effector would be without the contact."""
+    """(t, 3) where the effector would be without any contact."""
     share: Tensor
     """(t) how far of the way from there to the target it shall be."""
     lead: Tensor
     """(t) how much of the limb's pose is the contact's, or that of the one before."""
+    coming: Tensor
+    """(t) bool, the frames before the contact."""
     holds: Tensor
     """(t) bool, the frames in which the contact holds."""
 
@@ -226,12 +241,14 @@ class Course:
     def points(self, posed: Posed) -> tuple[Tensor, Tensor]:
         """Where the effector's point (t, 3) is, and where it shall be."""
         event, share = self.event, self.share[:, None]
-        own = self.origin.new_tensor(event.effector_offset)
-        there = self.origin.new_tensor(event.offset)
-        way = posed.points(event.target, SMPL22.index(event.joint), there) - self.origin
+        origin = self.origin
+        if self.last is not None:
+            before = _point(posed, self.last.target, self.last.joint, self.last.offset)
+            origin = torch.where(self.coming[:, None], before, origin)
+        way = _point(posed, event.target, event.joint, event.offset) - origin
         bow = _BOW * 4 * share * (1 - share) * way.detach().norm(dim=-1, keepdim=True)
-        wanted = self.origin + share * way + bow * way.new_tensor((0.0, 1.0, 0.0))
-        return posed.points(event.actor, self.effector, own), wanted
+        wanted = origin + share * way + bow * way.new_tensor((0.0, 1.0, 0.0))
+        return _point(posed, event.actor, event.effector, event.effector_offset), wanted
 
 
 def _courses(events: Sequence[ContactEvent], base: Posed) -> list[Course]:
@@ -242,13 +259,12 @@ def _courses(events: Sequence[ContactEvent], base: Posed) -> list[Course]:
     for event in events:
         start, end = event.seconds, event.seconds + event.duration
         came = minimum_jerk((seconds - start) / event.reach_seconds + 1)
-        went = minimum_jerk((end - seconds) / event.reach_seconds + 1)
+        back = max(event.reach_seconds, _SHORTEST_RETURN)
+        went = minimum_jerk((end - seconds) / back + 1)
         origin = _point(base, event.actor, event.effector, event.effector_offset)
         last, following = _neighbours(event, events)
         if last is not None:
             gap = start - last.seconds - last.duration
-            there = _point(base, last.target, last.joint, last.offset)
-            origin = torch.where((seconds < start)[:, None], there, origin)
             came = minimum_jerk((seconds - start) / max(gap, 1e-3) + 1)
         if following is not None:
             went = torch.where(seconds > end, torch.zeros_like(went), went)
@@ -258,7 +274,7 @@ def _courses(events: Sequence[ContactEvent], base: Posed) -> list[Course]:
         if last is not None:
             between = (seconds < start) & (seconds >= last.seconds + last.duration)
             lead = torch.where(between, torch.ones_like(share), share)
-        courses.append(Course(event, origin, share, lead, holds))
+        courses.append(Course(event, last, origin, share, lead, seconds < start, holds))
     return courses
 
 
@@ -338,9 +354,14 @@ def _bend_arm(
     straight = functional.normalize(wanted - start, dim=-1) * hand.norm(dim=-1, keepdim=True)
     goal = torch.where(share > 0, wanted - hand - share * (straight - hand), end)
     lengths = [float((b - a)[0].norm()) for a, b in ((start, middle), (middle, end))]
-    new_middle, new_end = two_bone(start, goal, _elbow_side(posed, person, arm), *lengths)
-    upper = rotation_between(middle - start, new_middle - start) @ world[:, shoulder]
-    fore = rotation_between(end - middle, new_end - new_middle) @ world[:, elbow]
+    side = _elbow_side(posed, person, arm)
+    new_middle, new_end = two_bone(start, goal, side, *lengths)
+    upper, fore = _hinged(new_middle - start, new_end - new_middle, side, arm)
+    # Where a contact only begins to lead, the arm is still turned about itself as it was.
+    kept = rotation_between(middle - start, new_middle - start) @ world[:, shoulder]
+    upper = _towards(kept, upper, share[:, 0])
+    kept = rotation_between(end - middle, new_end - new_middle) @ world[:, elbow]
+    fore = _towards(kept, fore, share[:, 0])
     collar = SMPL22.parents[shoulder]
     active = share[..., None] > 0
     rotations[:, shoulder] = torch.where(
@@ -349,6 +370,35 @@ def _bend_arm(
     rotations[:, elbow] = torch.where(active, upper.mT @ fore, rotations[:, elbow])
     level = torch.eye(3).to(positions).expand(len(first), 3, 3)
     rotations[:, wrist] = _towards(rotations[:, wrist], level, share[:, 0])
+
+
+def _hinged(
+    upper: Tensor, fore: Tensor, side: Tensor, arm: tuple[int, ...]
+) -> tuple[Tensor, Tensor]:
+    """Orientations (t, 3, 3) of an upper arm and forearm that lie so, of an elbow that is a hinge.
+
+    In the T-pose elbows fold forwards, about y.
+
+    Args:
+        upper: (t, 3) from shoulder to elbow.
+        fore: (t, 3) from elbow to wrist.
+        side: (t, 3) where the elbow points.
+        arm: joints from shoulder to wrist.
+    """
+    rest = torch.tensor(MEAN_ADULT_OFFSETS).to(upper)
+    out = functional.normalize(upper, dim=-1)
+    # The forearm itself says where the elbow folds to, unless the arm is straight.
+    ahead = functional.normalize(fore, dim=-1) - 0.05 * side
+    ahead = functional.normalize(ahead - (ahead * out).sum(-1, keepdim=True) * out, dim=-1)
+    along = out if arm == ARMS[0] else -out
+    turn = torch.stack((along, torch.linalg.cross(ahead, along), ahead), -1)
+    turn = _aimed(turn, rest[arm[1]], upper)
+    return turn, _aimed(turn, rest[arm[2]], fore)
+
+
+def _aimed(turn: Tensor, rest: Tensor, bone: Tensor) -> Tensor:
+    """Orientations (t, 3, 3) turned the short way until a bone of the T-pose (3,) lies so."""
+    return rotation_between((turn @ rest[:, None])[..., 0], bone) @ turn
 
 
 def _elbow_side(posed: Posed, person: int, arm: tuple[int, ...]) -> Tensor:
@@ -362,7 +412,9 @@ def _elbow_side(posed: Posed, person: int, arm: tuple[int, ...]) -> Tensor:
     return bend + 0.1 * (chest @ chest.new_tensor((outwards, -0.8, -0.4)))
 
 
-def _met(people: Sequence[Body], plan: ScenePlan, options: OverlayOptions) -> Bodies:
+def _met(
+    people: Sequence[Body], plan: ScenePlan, limits: Plausible, options: OverlayOptions
+) -> Bodies:
     """Both people, with everything met that a scene asks for."""
     # A solver settles to the millimetre in double precision only.
     people = [
@@ -386,6 +438,7 @@ def _met(people: Sequence[Body], plan: ScenePlan, options: OverlayOptions) -> Bo
             Apart(posed, (person, person), WITHIN_A_PERSON, options.give, options.separating)
             for person in (0, 1)
         ),
+        WithinLimits(limits.lowest + _SPARE, limits.highest - _SPARE, _LIMITED, options.bending),
         *(_Reached(course, options) for course in courses),
     ]
     stiffness = tuple(options.turning * _STIFF.get(name, 1.0) for name in SMPL22.names)
