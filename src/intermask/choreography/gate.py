@@ -32,6 +32,8 @@ DEPTH_M = 0.06
 """Deepest overlap of the two bodies."""
 BELOW_FLOOR_M = 0.03
 """How deep a joint may be below the floor."""
+BEYOND = 0.15
+"""Radians that a joint may be outside its range: to the overlay the ends are soft."""
 BACKWARDS = 0.25
 """Radians that elbows and knees may bend the wrong way: joints that are straight look so."""
 EARLY_M = 0.15
@@ -132,7 +134,7 @@ def judge(plan: ScenePlan, motion: Motion, plausible: Plausible) -> Verdict:
             "a joint is below the floor", -100 * measures.lowest, 100 * BELOW_FLOOR_M, "cm"
         ),
         "joint limits": _over(
-            f"{measures.worst_joint} leaves its range", measures.beyond, 0.0, "rad"
+            f"{measures.worst_joint} leaves its range", measures.beyond, BEYOND, "rad"
         ),
         "bent backwards": _over("bent the wrong way", measures.backwards, BACKWARDS, "rad"),
         "jerk": _unlike(measures.jerk, plausible.jerk),

@@ -61,7 +61,7 @@ LICENCE = (
     "EIA-0196217."
 )
 NO_MIRROR = (
-    "train without mirroring: the mirror image of a right-handed scene is a left-handed one, and "
+    "train without mirroring (--set mirror=false): the mirror image of a right-handed scene is a left-handed one, and "
     "some of these are held out; both sides are in the data"
 )
 
