@@ -9,10 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from itertools import count
 from math import ceil
 from pathlib import Path
@@ -61,8 +65,8 @@ LICENCE = (
     "EIA-0196217."
 )
 NO_MIRROR = (
-    "train without mirroring (--set mirror=false): the mirror image of a right-handed scene is a left-handed one, and "
-    "some of these are held out; both sides are in the data"
+    "train without mirroring (--set mirror=false): the mirror image of a right-handed scene is a "
+    "left-handed one, and some of these are held out; both sides are in the data"
 )
 
 _AHEAD = 2
@@ -236,7 +240,7 @@ def _side_by_side(
     work: Work, known: Mapping[int, DrawRecord], workers: int
 ) -> Iterator[DrawRecord]:
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _use_one_thread) as pool:
+    with ProcessPoolExecutor(workers, context, _start_worker) as pool:
         waiting: deque[DrawRecord | Future[DrawRecord]] = deque()
         try:
             for number in count():
@@ -246,6 +250,20 @@ def _side_by_side(
                     yield first if isinstance(first, DrawRecord) else first.result()
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _start_worker() -> None:
+    """Ctrl-C is for the process that waits; and nobody works for one that was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _use_one_thread()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _use_one_thread() -> None:
@@ -281,8 +299,9 @@ def _settings(seed: int, families: tuple[str, ...] | None) -> dict[str, Any]:
     }
 
 
+@cache
 def code_checksum() -> str:
-    """sha256 of the parts of the package that decide what a seed gives."""
+    """sha256 of the parts of the package that decide what a seed gives, as they were at first."""
     package = Path(__file__).parent.parent
     files = [
         file

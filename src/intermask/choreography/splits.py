@@ -56,8 +56,9 @@ _SHARES: tuple[tuple[Split, bool, int], ...] = (
 )
 """Split, whether it is a minimal pair, and how many scenes of a cycle."""
 
-_STRIDE = 61
-"""Steps through the cycle; without a common divisor, so that all purposes come early."""
+_FIRST, _STRIDE = 66, 61
+"""Where the cycle begins, and its steps, without a common divisor with it: so that even ten scenes
+have one to validate with and one to test with."""
 _ATTEMPTS = 1000
 
 
@@ -94,7 +95,7 @@ def role_of(number: int, families: Sequence[str] | None = None) -> Role:
         families: the only ones that are drawn. Where none of them has what a purpose needs, the
             scene is for training or the plain test instead.
     """
-    place = number * _STRIDE % CYCLE
+    place = (_FIRST + number * _STRIDE) % CYCLE
     for split, paired, share in _SHARES:
         place -= share
         if place < 0:
