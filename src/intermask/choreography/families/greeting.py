@@ -64,7 +64,7 @@ def _handshake(stage: Stage, facts: Mapping[str, str]) -> None:
     conclude(stage, facts)
 
 
-HUG = Stance(2 * TORSO + 0.10)
+HUG = Stance(2 * TORSO + 0.14)
 
 
 def _hug(stage: Stage, facts: Mapping[str, str]) -> None:
@@ -75,10 +75,12 @@ def _hug(stage: Stage, facts: Mapping[str, str]) -> None:
     hold = max(hold, 0.5 + 0.45 * count)
     reach = stage.reach_seconds()
     start = stage.clock + reach
-    # One arm over and one under, on the same sides for both, so that the arms go past each other.
+    # One puts the arms around the neck, the other around the waist: arms go past each other.
     over = stage.dice.one_of("over", ("right", "left"))
+    above = stage.dice.one_of("above", (actor, partner))
     for person, at in ((actor, start), (partner, start + stage.reaction)):
-        for side, height in ((over, 0.12), (OTHER[over], -0.08)):
+        height = 0.16 if person == above else -0.17
+        for side in (over, OTHER[over]):
             patting = person == actor and side == over and count
             spot = back(-across(side, 0.05), height)
             length = start + hold - at
@@ -87,7 +89,8 @@ def _hug(stage: Stage, facts: Mapping[str, str]) -> None:
         roll = -across(over, stage.dice.between(f"roll{person}", 0.05, 0.12))
         stage.lean(person, at, start + hold - at, pitch=0.12, roll=roll, rise=reach)
     if count:
-        stage.tap(actor, over, back(-across(over, 0.05), 0.12), count, hold=0.15, lean=0.3)
+        height = 0.16 if actor == above else -0.17
+        stage.tap(actor, over, back(-across(over, 0.05), height), count, hold=0.15, lean=0.3)
     stage.clock = start + hold + 0.3
     # Nobody stays so near: at least one step back.
     if facts["after"] == "leaves":
