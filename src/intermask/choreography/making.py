@@ -16,7 +16,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache
 from itertools import count
 from math import ceil
 from pathlib import Path
@@ -26,6 +25,7 @@ import torch
 
 from intermask import __version__
 from intermask.choreography.bank import BANK_FILE, VERSION, load_bank
+from intermask.choreography.code_version import code_checksum
 from intermask.choreography.datasheet import describe_dataset
 from intermask.choreography.gate import judge
 from intermask.choreography.overlay import stage
@@ -71,10 +71,6 @@ NO_MIRROR = (
 
 _AHEAD = 2
 """Scenes a process may be ahead of the one that is counted next."""
-_CODE = ("choreography", "solver", "evaluation/physics.py", "evaluation/collision.py",
-         "geometry.py", "kinematics.py", "skeleton.py", "data/limbs.py")  # fmt: skip
-"""What decides joint values and what passes, inside the package."""
-
 Progress = Callable[[int, int], None]
 
 
@@ -297,23 +293,6 @@ def _settings(seed: int, families: tuple[str, ...] | None) -> dict[str, Any]:
             "sha256": hashlib.sha256(BANK_FILE.read_bytes()).hexdigest(),
         },
     }
-
-
-@cache
-def code_checksum() -> str:
-    """sha256 of the parts of the package that decide what a seed gives, as they were at first."""
-    package = Path(__file__).parent.parent
-    files = [
-        file
-        for part in _CODE
-        for file in ([package / part] if part.endswith(".py") else (package / part).rglob("*"))
-        if file.suffix in (".py", ".toml")
-    ]
-    digest = hashlib.sha256()
-    for file in sorted(files):
-        digest.update(file.relative_to(package).as_posix().encode())
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
 
 
 def _begin(out: Path, settings: dict[str, Any]) -> None:
