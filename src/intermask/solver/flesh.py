@@ -10,8 +10,8 @@ from torch import Tensor
 from intermask.skeleton import SMPL22
 
 _RADII = {
-    ("pelvis", "spine2"): 0.105,
-    ("spine2", "neck"): 0.105,
+    ("pelvis", "spine2"): 0.12,
+    ("spine2", "neck"): 0.11,
     ("left_shoulder", "right_shoulder"): 0.07,
     ("left_hip", "right_hip"): 0.09,
     ("neck", "head"): 0.085,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from intermask.geometry import matrix_to_axis_angle
 from intermask.skeleton import FEET, SMPL22
 from intermask.solver.bodies import Posed
 from intermask.solver.flesh import CAPSULES, RADII, Pairs, overlaps, segments_apart
@@ -98,6 +99,30 @@ class AboveFloor:
 
     def __call__(self, posed: Posed) -> Tensor:
         return self.weight * (-posed.positions[..., 1]).clamp_min(0.0).square().sum()
+
+
+class WithinLimits:
+    """Joints bend no further than they can.
+
+    Args:
+        lowest: (21, 3) radians, least rotation vectors of joints 1 to 21 to their parents.
+        highest: (21, 3).
+        joints: the joints that are watched; the others are free.
+        weight: of a squared radian.
+    """
+
+    def __init__(
+        self, lowest: Tensor, highest: Tensor, joints: tuple[int, ...], weight: float
+    ) -> None:
+        rows = [joint - 1 for joint in joints]
+        self._joints, self._parents = list(joints), [SMPL22.parents[joint] for joint in joints]
+        self._lowest, self._highest, self.weight = lowest[rows], highest[rows], weight
+
+    def __call__(self, posed: Posed) -> Tensor:
+        turns = posed.orientations[:, :, self._parents].mT @ posed.orientations[:, :, self._joints]
+        vectors = matrix_to_axis_angle(turns)
+        beyond = torch.maximum(self._lowest - vectors, vectors - self._highest).clamp_min(0.0)
+        return self.weight * beyond.square().sum()
 
 
 class Apart:
