@@ -11,8 +11,10 @@ import typer
 
 from intermask.cli.cache import cache
 from intermask.cli.console import print_table, progress_bar
+from intermask.cli.humanness import humanness
 from intermask.cli.making import make_app
 from intermask.cli.options import TextSourceOption, examples
+from intermask.cli.sheets import sheets
 from intermask.errors import UserError
 
 if TYPE_CHECKING:
@@ -35,6 +37,15 @@ data_app.add_typer(make_app, name="make")
 data_app.command(
     epilog=examples("intermask data cache", "intermask data cache --clean --unused 7")
 )(cache)
+data_app.command(
+    epilog=examples("intermask data humanness data/open --real data/single --real data/salsa")
+)(humanness)
+data_app.command(
+    epilog=examples(
+        "intermask data sheets data/open -o families.html",
+        "intermask data sheets data/open -o hugs.html --families hug,handshake --clips 6",
+    )
+)(sheets)
 
 OutOption = Annotated[
     Path, typer.Option("--output", "-o", metavar="OUT", help="The new dataset folder.")
