@@ -59,6 +59,7 @@ def test_humanness_prints_a_table_and_writes_it(
 ) -> None:
     monkeypatch.setattr(humanness, "judge_humanness", reported)
     real = ("--real", tmp_path / "single", "--real", tmp_path / "salsa")
+    (dataset / "DATASHEET.md").write_text("# Clips\n\n## How many\n\nTwo.\n\n## Limits\n\n- few\n")
     result = run("data", "humanness", dataset, *real, "--clips", 5)
     assert result.exit_code == 0, result.output
     for words in ("hug", "0.81 [0.70, 0.90]", "bank: ways", "single: 3 takes", "trunk sway 0.70"):
@@ -66,6 +67,10 @@ def test_humanness_prints_a_table_and_writes_it(
     figures = json.loads((dataset / "humanness.json").read_text())
     assert figures["options"]["clips"] == 5
     assert (dataset / "humanness.md").read_text().startswith("## Is it human?")
+    sheet = (dataset / "DATASHEET.md").read_text()
+    assert sheet.index("Two.") < sheet.index("## Is it human?") < sheet.index("## Limits")
+    run("data", "humanness", dataset, *real, "--clips", 5)
+    assert (dataset / "DATASHEET.md").read_text() == sheet
 
 
 def test_humanness_needs_datasets(fails: Any, dataset: Path, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from intermask.choreography.windows import FEATURES, FRAMES
 from intermask.files import atomic_path, write_json
 from intermask.motion import FPS
 
+HEADING = "## Is it human?"
 TELLS_SHOWN = 3
 
 
@@ -126,7 +128,7 @@ def describe_humanness(report: HumannessReport) -> str:
     """A section of Markdown."""
     seconds = f"{FRAMES / FPS:g} s"
     lines = [
-        "## Is it human?",
+        HEADING,
         "",
         f"A small recurrent judge tells {seconds} of one made person from {seconds} of a captured "
         "one. It sees joints from the pelvis and the speed of the pelvis, on one body size and "
@@ -159,6 +161,16 @@ def describe_humanness(report: HumannessReport) -> str:
             f"families against these alone: {_shown(source.separation)}"
         )
     return "\n".join(lines) + "\n"
+
+
+def with_section(datasheet: str, section: str) -> str:
+    """A datasheet with the section of `describe_humanness`, in place of an older one."""
+    parts = re.split(r"^(?=## )", datasheet, flags=re.MULTILINE)
+    parts = [part for part in parts if not part.startswith(HEADING)]
+    limits = (number for number, part in enumerate(parts) if part.startswith("## Limits"))
+    place = next(limits, len(parts))
+    before = "".join(parts[:place]).rstrip("\n")
+    return "\n".join((f"{before}\n", section, "".join(parts[place:]))).rstrip("\n") + "\n"
 
 
 def _shown(separation: Separation) -> str:

@@ -45,11 +45,16 @@ def humanness(
     The AUC is the chance that the judge, who sees two seconds of one person and has learned from
     other clips, finds a captured person the more real one: 1 is told apart always, 0.5 never.
     Beside it stand the single features by which a family differs most from captured people who
-    move as fast and hold their arms alike.
+    move as fast and hold their arms alike. A DATASHEET.md in DIR gets the result as a section.
     """
     from intermask.choreography.humanness import judge_humanness
-    from intermask.choreography.humanness_report import JudgeOptions
-    from intermask.files import check_can_write
+    from intermask.choreography.humanness_report import (
+        JudgeOptions,
+        describe_humanness,
+        with_section,
+    )
+    from intermask.choreography.making import SHEET as DATASHEET
+    from intermask.files import atomic_path, check_can_write
 
     stem = folder / "humanness" if output is None else output
     for suffix in (".json", ".md"):
@@ -57,8 +62,14 @@ def humanness(
     with progress_bar("learning to tell made from real") as update:
         report = judge_humanness(folder, real, JudgeOptions(clips=clips, seed=seed), update)
     files = report.write(stem)
+    sheet = folder / DATASHEET
+    if sheet.is_file():
+        told = with_section(sheet.read_text("utf-8"), describe_humanness(report))
+        with atomic_path(sheet) as temporary:
+            temporary.write_text(told, "utf-8")
+        files = (*files, sheet)
     _print_report(report)
-    print_table([("written to", " and ".join(str(file) for file in files))])
+    print_table([("written to", ", ".join(str(file) for file in files))])
 
 
 def _print_report(report: HumannessReport) -> None:
