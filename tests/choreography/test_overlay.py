@@ -73,7 +73,7 @@ def test_who_is_touched_and_all_that_touches_nothing_stays() -> None:
     assert moved[1][:, trunk].max() < 0.06
     assert moved[1].mean() < 0.02, "an arm may swing"
     left = list(SMPL22.indices("left_wrist", "left_ankle", "right_ankle", "pelvis"))
-    assert moved[0][:, left].max() < 0.08
+    assert moved[0][:, left].max() < 0.10
     assert moved[0].amax(0)[SMPL22.index("right_wrist")] > 0.4
 
 

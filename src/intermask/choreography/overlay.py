@@ -46,6 +46,8 @@ _LOW = (0.13, 0.05)
 """Metres of ankles and balls above the floor up to which they may stand."""
 _SHORTEST_RETURN = 0.5
 """Seconds in which a hand goes home at the quickest."""
+_DRAWN = 1.0
+"""How much a frame's own elbow side (metres) counts beside the side of the frame before."""
 _BOW = 0.08
 """Height of a reach's bow, as a share of its way."""
 
@@ -354,7 +356,7 @@ def _bend_arm(
     straight = functional.normalize(wanted - start, dim=-1) * hand.norm(dim=-1, keepdim=True)
     goal = torch.where(share > 0, wanted - hand - share * (straight - hand), end)
     lengths = [float((b - a)[0].norm()) for a, b in ((start, middle), (middle, end))]
-    side = _elbow_side(posed, person, arm)
+    side = _carried(_elbow_side(posed, person, arm), goal - start)
     new_middle, new_end = two_bone(start, goal, side, *lengths)
     upper, fore = _hinged(new_middle - start, new_end - new_middle, side, arm)
     # Where a contact only begins to lead, the arm is still turned about itself as it was.
@@ -402,7 +404,7 @@ def _aimed(turn: Tensor, rest: Tensor, bone: Tensor) -> Tensor:
 
 
 def _elbow_side(posed: Posed, person: int, arm: tuple[int, ...]) -> Tensor:
-    """(t, 3) where an elbow points: where it does, and a little down, back and outwards."""
+    """(t, 3) where an elbow shall point: where it does, and a little down, back and outwards."""
     positions = posed.positions[person]
     start, middle, end = (positions[:, joint] for joint in arm)
     along = functional.normalize(end - start, dim=-1)
@@ -410,6 +412,27 @@ def _elbow_side(posed: Posed, person: int, arm: tuple[int, ...]) -> Tensor:
     chest = posed.orientations[person, :, SMPL22.index("spine3")]
     outwards = 0.5 if arm == ARMS[0] else -0.5
     return bend + 0.1 * (chest @ chest.new_tensor((outwards, -0.8, -0.4)))
+
+
+def _carried(side: Tensor, line: Tensor) -> Tensor:
+    """Sides (t, 3) across lines (t, 3) from shoulder to hand, which turn slowly.
+
+    Where a line runs through its side, the side would jump from above it to below. Each frame's is
+    therefore that of the frame before, carried along and drawn to what it shall be, both ways in
+    time.
+    """
+    along = functional.normalize(line, dim=-1)
+    wanted = side - (side * along).sum(-1, keepdim=True) * along
+    ways = []
+    for order in (range(len(side)), range(len(side) - 1, -1, -1)):
+        now, found = None, [side[0]] * len(side)
+        for frame in order:
+            drawn = wanted[frame] if now is None else now + _DRAWN * wanted[frame]
+            drawn = drawn - (drawn * along[frame]).sum() * along[frame]
+            now = functional.normalize(drawn, dim=0)
+            found[frame] = now
+        ways.append(torch.stack(found))
+    return functional.normalize(ways[0] + ways[1], dim=-1)
 
 
 def _met(
