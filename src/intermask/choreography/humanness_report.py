@@ -115,7 +115,7 @@ class HumannessReport:
         """Plain dictionaries and lists."""
         return asdict(self)
 
-    def write(self, stem: Path) -> tuple[Path, Path]:
+    def write(self, stem: Path) -> tuple[Path, ...]:
         """Write ``STEM.json`` and ``STEM.md``."""
         as_json, as_text = (stem.with_name(stem.name + suffix) for suffix in (".json", ".md"))
         write_json(as_json, self.as_json())
