@@ -36,6 +36,8 @@ SMALLEST, LARGEST = 0.92, 1.08
 
 _PELVIS_SHARE = 0.4
 """Share of a bend that the hips take; the spine's three joints take the rest."""
+_BALANCE = 0.12
+"""Metres that hips go back when the trunk is level: else a person would fall over."""
 _LOOK_RISE = 0.3
 """Seconds in which a head turns."""
 _WIDEST_LOOK, _STEEPEST_LOOK = 1.2, 0.7
@@ -169,6 +171,9 @@ def _bent(body: Body, plan: ScenePlan, person: int) -> Body:
         rotations[:, joint] = rotations[:, joint] @ spine
     root = body.root.clone()
     root[:, 1] -= down
+    ahead = body.rotations[:, 0] @ torch.tensor((0.0, 0.0, 1.0))
+    level = functional.normalize(ahead * torch.tensor((1.0, 0.0, 1.0)), dim=-1)
+    root -= _BALANCE * bend[:, :1].sin() * level
     moved = Body(body.offsets, root, rotations)
     before, feet = body.positions(), global_rotations(body.rotations[:, 0], body.rotations[:, 1:])
     world = global_rotations(rotations[:, 0], rotations[:, 1:])
