@@ -186,7 +186,8 @@ def _quality(kept: Sequence[SceneRecord], bank: Plausible) -> str:
             f"Limits: skate {SKATE_MM:.0f} mm, overlap {100 * DEPTH_M:.0f} cm, jerk of a person "
             f"{CALMER * bank.jerk[0]:.0f} to {LIVELIER * bank.jerk[1]:.0f}, peak "
             f"{POP * bank.peak_jerk:.0f} m/s³. Skate also counts swinging feet that pass near the "
-            "floor, so real walking has more of it than people who mostly stand.",
+            "floor, so real walking has more of it than people who mostly stand. Overlaps below "
+            "5 cm count as none: bodies are soft.",
         ]
     )
 
