@@ -252,7 +252,13 @@ class Course:
         if self.last is not None:
             before = _point(posed, self.last.target, self.last.joint, self.last.offset)
             origin = torch.where(self.coming[:, None], before, origin)
-        way = _point(posed, event.target, event.joint, event.offset) - origin
+        target = _point(posed, event.target, event.joint, event.offset)
+        # A hand that lets go leaves from where it was, and does not follow what it held.
+        end = int(self.holds.nonzero()[-1]) if bool(self.holds.any()) else len(target) - 1
+        left = torch.cat(
+            (target[: end + 1], target[end : end + 1].expand(len(target) - end - 1, 3))
+        )
+        way = left - origin
         bow = _BOW * 4 * share * (1 - share) * way.detach().norm(dim=-1, keepdim=True)
         wanted = origin + share * way + bow * way.new_tensor((0.0, 1.0, 0.0))
         return _point(posed, event.actor, event.effector, event.effector_offset), wanted
