@@ -13,7 +13,8 @@ import intermask
 
 SOURCE = Path(intermask.__file__).parent
 
-FOUNDATION = {"errors", "conventions", "files", "skeleton", "geometry", "kinematics", "config"}
+FOUNDATION = {"errors", "conventions", "files", "skeleton", "geometry", "kinematics", "config",
+              "timeline"}  # fmt: skip
 
 # A room is a module or a sub-package; every room of the package has a row here. Names with a dot
 # let a room see one module of another.
@@ -23,6 +24,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "conventions": set(),
     "config": {"conventions"},
     "skeleton": set(),
+    "timeline": set(),
     "files": {"errors"},
     "presets": {"config", "errors"},
     "devices": {"errors"},

@@ -10,13 +10,14 @@ import torch
 
 from intermask.choreography.bank import load_bank
 from intermask.choreography.families import FAMILIES
-from intermask.choreography.overlay import contact_error, envelope, minimum_jerk, stage
+from intermask.choreography.overlay import contact_error, envelope, stage
 from intermask.choreography.plans import PersonPlan, Waypoint
 from intermask.choreography.scene import Caption, ContactEvent, Dip, Gaze, Lean, ScenePlan
 from intermask.evaluation import physics
 from intermask.kinematics import global_rotations
 from intermask.motion import FPS, Motion
 from intermask.skeleton import SMPL22
+from intermask.timeline import minimum_jerk
 
 SECONDS = 3.0
 

@@ -16,7 +16,6 @@ from intermask.generation.world import (
     ease_into,
     kept_columns,
     kept_frames,
-    minimum_jerk,
     place_given,
     sized_like,
     with_kept,
@@ -24,6 +23,7 @@ from intermask.generation.world import (
 from intermask.geometry import axis_angle_to_matrix, geodesic_angle, yaw_matrix
 from intermask.motion import Motion
 from intermask.representation import canonicalise_pair, decode_positions, decode_rotations
+from intermask.timeline import minimum_jerk
 from walking import walking_pair
 from worlds import loaded, moved
 

@@ -39,6 +39,7 @@ from intermask.geometry import (
 )
 from intermask.motion import FPS
 from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22
+from intermask.timeline import minimum_jerk
 
 _UPPER = SMPL22.indices(
     "spine1", "spine2", "spine3", "neck", "head", "left_collar", "right_collar", "left_shoulder",
@@ -281,8 +282,7 @@ def _with_gesture(library: Library, quaternions: Tensor, cast: _Cast) -> Tensor:
     gesture = sample_rotations(library, cast.forced.positions(own), cast.forced.clips(own))
     fade = _FADE_SECONDS * FPS
     edge = torch.minimum(own - cast.forced.begin, cast.forced.end - 1 - own) / fade
-    share = edge.clamp(0, 1)
-    weight = (share**3 * (10 - 15 * share + 6 * share**2))[:, None, None]
+    weight = minimum_jerk(edge)[:, None, None]
     result = quaternions.clone()
     upper = list(_UPPER)
     # The chest shall look where it looked in the clip, whatever the hips do now.

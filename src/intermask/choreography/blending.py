@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from intermask.geometry import quaternion_inverse, quaternion_multiply
+from intermask.timeline import minimum_jerk
 
 BLEND_FRAMES = 8
 """Frames that a blend takes."""
@@ -65,7 +66,7 @@ def _fading(offsets: Tensor, room: int) -> Tensor:
     count = min(BLEND_FRAMES, room)
     share = (torch.arange(1, count + 1) / (BLEND_FRAMES + 1)).view(-1, *[1] * start.ndim)
     # Quintics: value, speed and acceleration are zero at the end, the latter at the start too.
-    stay = 1 - share**3 * (10 - 15 * share + 6 * share**2)
+    stay = 1 - minimum_jerk(share)
     drift = share - 6 * share**3 + 8 * share**4 - 3 * share**5
     return stay * start + drift * (BLEND_FRAMES + 1) * speed
 

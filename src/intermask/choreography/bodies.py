@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from intermask.kinematics import forward_kinematics
+from intermask.kinematics import forward_kinematics, global_rotations
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,10 @@ class Body:
     def frames(self) -> int:
         """Number of frames."""
         return int(self.root.shape[0])
+
+    def orientations(self) -> Tensor:
+        """Orientation (t, 22, 3, 3) of every joint in the world."""
+        return global_rotations(self.rotations[:, 0], self.rotations[:, 1:])
 
     def positions(self) -> Tensor:
         """Joint positions (t, 22, 3) in metres, by forward kinematics."""

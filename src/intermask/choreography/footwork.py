@@ -17,8 +17,8 @@ from torch.nn import functional
 from intermask.choreography.bodies import Body
 from intermask.data.limbs import LEGS, ramp, smooth_in_time, two_bone
 from intermask.geometry import rotation_between, yaw_matrix
-from intermask.kinematics import forward_kinematics, global_rotations
 from intermask.motion import FPS
+from intermask.timeline import minimum_jerk, runs
 
 BALL_HEIGHT = 0.02
 """Metres of the foot joint above the floor when it bears weight."""
@@ -53,10 +53,8 @@ def plant_feet(body: Body, contacts: Tensor) -> Body:
         body: t frames.
         contacts: (t, 4) whether left ankle, left foot, right ankle, right foot bear weight.
     """
-    world = global_rotations(body.rotations[:, 0], body.rotations[:, 1:])
-    positions = forward_kinematics(
-        body.offsets, body.root, body.rotations[:, 0], body.rotations[:, 1:]
-    )
+    world = body.orientations()
+    positions = body.positions()
     goals = [
         _planted(positions, world, leg, contacts[:, 2 * side : 2 * side + 2])
         for side, leg in enumerate(LEGS)
@@ -108,7 +106,7 @@ def _clearance(tip: Tensor, stands: Tensor) -> Tensor:
     """(t) least height of the ball (t, 3) of a foot: off the floor while it swings, as toes are."""
     height = torch.full((len(stands),), BALL_HEIGHT)
     step = functional.pad(tip.diff(dim=0)[:, (0, 2)].norm(dim=-1), (1, 0))
-    for start, stop in _runs(~stands):
+    for start, stop in runs(~stands):
         swings = float(step[start:stop].mean()) > _SWINGING / FPS
         if stop - start < _SWING_FRAMES or not swings:
             continue
@@ -122,7 +120,7 @@ def _clearance(tip: Tensor, stands: Tensor) -> Tensor:
 def _landed(stands: Tensor, slow: Tensor) -> Tensor:
     """(t) contact that does not begin before the foot has come to rest."""
     result = stands.clone()
-    for start, stop in _runs(stands):
+    for start, stop in runs(stands):
         if start > 0:
             rests = slow[start:stop].nonzero()
             result[start : start + int(rests[0, 0]) if len(rests) else stop] = False
@@ -132,20 +130,13 @@ def _landed(stands: Tensor, slow: Tensor) -> Tensor:
 def _steady(stands: Tensor) -> Tensor:
     """(t) contact without gaps and stances of a frame or two."""
     result = stands.clone()
-    for start, stop in _runs(~stands):
+    for start, stop in runs(~stands):
         if start > 0 and stop < len(stands) and stop - start < _SHORTEST_STANCE:
             result[start:stop] = True
-    for start, stop in _runs(result):
+    for start, stop in runs(result):
         if stop - start < _SHORTEST_STANCE:
             result[start:stop] = False
     return result
-
-
-def _runs(flags: Tensor) -> list[tuple[int, int]]:
-    """(first, one past the last) of every run of true values."""
-    edges = torch.cat((flags.new_zeros(1), flags, flags.new_zeros(1))).int().diff()
-    starts, stops = (edges == 1).nonzero()[:, 0], (edges == -1).nonzero()[:, 0]
-    return list(zip(starts.tolist(), stops.tolist(), strict=True))
 
 
 def _held(slide: Tensor, standing: Tensor) -> Tensor:
@@ -154,7 +145,7 @@ def _held(slide: Tensor, standing: Tensor) -> Tensor:
     Every stance is free to move as a whole. Its place is the one with the smallest corrections
     there, and between it and its neighbours: least squares.
     """
-    stances = _runs(standing)
+    stances = runs(standing)
     frames = len(standing)
     if not stances:
         return slide.new_zeros(frames, slide.shape[1])
@@ -182,15 +173,15 @@ def _held(slide: Tensor, standing: Tensor) -> Tensor:
 
 def _bridged(values: Tensor, known: Tensor) -> Tensor:
     """Values (t, c) where known; between, they go over smoothly, and at the ends they stay."""
-    runs = _runs(known)
-    if not runs:
+    spans = runs(known)
+    if not spans:
         return torch.zeros_like(values)
     result = values.clone()
-    result[: runs[0][0]] = values[runs[0][0]]
-    result[runs[-1][1] :] = values[runs[-1][1] - 1]
-    for (_, stop), (start, _) in pairwise(runs):
+    result[: spans[0][0]] = values[spans[0][0]]
+    result[spans[-1][1] :] = values[spans[-1][1] - 1]
+    for (_, stop), (start, _) in pairwise(spans):
         share = torch.arange(1, start - stop + 1) / (start - stop + 1)
-        share = (share**3 * (10 - 15 * share + 6 * share**2))[:, None]
+        share = minimum_jerk(share)[:, None]
         result[stop:start] = values[stop - 1] + share * (values[start] - values[stop - 1])
     return result
 

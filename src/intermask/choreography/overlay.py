@@ -20,7 +20,7 @@ from intermask.choreography.base_layer import perform
 from intermask.choreography.bodies import Body
 from intermask.choreography.footwork import bend_leg
 from intermask.choreography.plausible import Plausible, measure_bank
-from intermask.choreography.scene import ContactEvent, Gaze, Lean, ScenePlan
+from intermask.choreography.scene import ContactEvent, Dip, Gaze, Lean, ScenePlan
 from intermask.data.limbs import ARMS, LEGS, two_bone
 from intermask.geometry import axis_angle_to_matrix, matrix_to_axis_angle, rotation_between
 from intermask.kinematics import global_rotations
@@ -30,6 +30,7 @@ from intermask.solver.bodies import Bodies, Posed
 from intermask.solver.flesh import BETWEEN_PEOPLE, WITHIN_A_PERSON
 from intermask.solver.solve import SolverOptions, solve
 from intermask.solver.terms import AboveFloor, Apart, Near, Planted, Smooth, Term, WithinLimits
+from intermask.timeline import minimum_jerk
 
 SMALLEST, LARGEST = 0.92, 1.08
 """Body sizes, in those of the mean adult."""
@@ -137,12 +138,6 @@ def envelope(frames: int, start: float, end: float, rise: float) -> Tensor:
     return minimum_jerk((seconds - start) / rise + 1) * minimum_jerk((end - seconds) / rise + 1)
 
 
-def minimum_jerk(share: Tensor) -> Tensor:
-    """From 0 at share <= 0 to 1 at share >= 1 without speed or acceleration at either end."""
-    share = share.clamp(0.0, 1.0)
-    return share**3 * (10 - 15 * share + 6 * share**2)
-
-
 # --- One person alone ----------------------------------------------------------------------------
 
 
@@ -154,13 +149,11 @@ def _bent(body: Body, plan: ScenePlan, person: int) -> Body:
         return body
     bend = torch.zeros(body.frames, 3)
     for lean in leans:
-        bend = bend + _times(lean, body.frames)[:, None] * torch.tensor(
-            (lean.pitch, lean.yaw, lean.roll)
-        )
+        turn = torch.tensor((lean.pitch, lean.yaw, lean.roll))
+        bend = bend + _times(lean, body.frames)[:, None] * turn
     down = torch.zeros(body.frames)
     for dip in dips:
-        way = envelope(body.frames, dip.seconds, dip.seconds + dip.duration, dip.rise_seconds)
-        down = torch.maximum(down, dip.depth * way)
+        down = torch.maximum(down, dip.depth * _times(dip, body.frames))
     rotations = body.rotations.clone()
     hips = axis_angle_to_matrix(_PELVIS_SHARE * bend)
     rotations[:, 0] = rotations[:, 0] @ hips
@@ -175,17 +168,16 @@ def _bent(body: Body, plan: ScenePlan, person: int) -> Body:
     level = functional.normalize(ahead * torch.tensor((1.0, 0.0, 1.0)), dim=-1)
     root -= _BALANCE * bend[:, :1].sin() * level
     moved = Body(body.offsets, root, rotations)
-    before, feet = body.positions(), global_rotations(body.rotations[:, 0], body.rotations[:, 1:])
-    world = global_rotations(rotations[:, 0], rotations[:, 1:])
-    positions = moved.positions()
+    before, feet = body.positions(), body.orientations()
+    positions, world = moved.positions(), moved.orientations()
     for leg in LEGS:
         ankle = leg[2]
         bend_leg(rotations, positions, world, leg, before[:, ankle], feet[:, ankle])
     return Body(body.offsets, root, rotations)
 
 
-def _times(lean: Lean, frames: int) -> Tensor:
-    return envelope(frames, lean.seconds, lean.seconds + lean.duration, lean.rise_seconds)
+def _times(bend: Lean | Dip, frames: int) -> Tensor:
+    return envelope(frames, bend.seconds, bend.seconds + bend.duration, bend.rise_seconds)
 
 
 def _looking(body: Body, other: Body, gazes: Sequence[Gaze], person: int) -> Body:
@@ -196,7 +188,7 @@ def _looking(body: Body, other: Body, gazes: Sequence[Gaze], person: int) -> Bod
     neck, head, chest = SMPL22.indices("neck", "head", "spine3")
     rotations = body.rotations.clone()
     eyes, seen = body.positions()[:, head], other.positions()
-    world = global_rotations(rotations[:, 0], rotations[:, 1:])
+    world = body.orientations()
     for gaze in own:
         ahead = seen[:, SMPL22.index(gaze.joint)] - eyes
         x, y, z = (world[:, chest].mT @ ahead[..., None])[..., 0].unbind(-1)
@@ -239,6 +231,8 @@ class Course:
     """(t) bool, the frames before the contact."""
     holds: Tensor
     """(t) bool, the frames in which the contact holds."""
+    end: int
+    """Last of these frames, or of all where there are none."""
 
     @property
     def effector(self) -> int:
@@ -254,10 +248,8 @@ class Course:
             origin = torch.where(self.coming[:, None], before, origin)
         target = _point(posed, event.target, event.joint, event.offset)
         # A hand that lets go leaves from where it was, and does not follow what it held.
-        end = int(self.holds.nonzero()[-1]) if bool(self.holds.any()) else len(target) - 1
-        left = torch.cat(
-            (target[: end + 1], target[end : end + 1].expand(len(target) - end - 1, 3))
-        )
+        held = target[: self.end + 1]
+        left = torch.cat((held, held[-1:].expand(len(target) - len(held), 3)))
         way = left - origin
         bow = _BOW * 4 * share * (1 - share) * way.detach().norm(dim=-1, keepdim=True)
         wanted = origin + share * way + bow * way.new_tensor((0.0, 1.0, 0.0))
@@ -287,7 +279,9 @@ def _courses(events: Sequence[ContactEvent], base: Posed) -> list[Course]:
         if last is not None:
             between = (seconds < start) & (seconds >= last.seconds + last.duration)
             lead = torch.where(between, torch.ones_like(share), share)
-        courses.append(Course(event, last, origin, share, lead, seconds < start, holds))
+        held = holds.nonzero()
+        let_go = int(held[-1]) if len(held) else frames - 1
+        courses.append(Course(event, last, origin, share, lead, seconds < start, holds, let_go))
     return courses
 
 
@@ -318,7 +312,7 @@ def _point(posed: Posed, person: int, joint: str, offset: Sequence[float]) -> Te
 def _posed(people: Sequence[Body]) -> Posed:
     return Posed(
         torch.stack([body.positions() for body in people]),
-        torch.stack([_orientations(body.rotations) for body in people]),
+        torch.stack([body.orientations() for body in people]),
     )
 
 
@@ -522,15 +516,9 @@ class _Reached:
 
 def contact_error(motion: Motion, event: ContactEvent) -> Tensor:
     """Metres (n) between the two points of an event, over the frames in which it holds."""
-    rotations = torch.cat((motion.root_rotations[:, :, None], motion.rotations), 2)
-    posed = Posed(motion.positions, _orientations(rotations))
+    posed = Posed(motion.positions, global_rotations(motion.root_rotations, motion.rotations))
     first = round(event.seconds * FPS)
     last = min(round((event.seconds + event.duration) * FPS), motion.frames - 1)
     own = _point(posed, event.actor, event.effector, event.effector_offset)
     there = _point(posed, event.target, event.joint, event.offset)
     return (own - there).norm(dim=-1)[min(first, last) : last + 1]
-
-
-def _orientations(rotations: Tensor) -> Tensor:
-    """(..., 22, 3, 3) in the world of rotations (..., 22, 3, 3)."""
-    return global_rotations(rotations[..., 0, :, :], rotations[..., 1:, :, :])

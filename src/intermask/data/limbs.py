@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from intermask.skeleton import SMPL22
+from intermask.timeline import smoothstep
 
 LEGS = tuple(
     SMPL22.indices(*(f"{side}_{joint}" for joint in ("hip", "knee", "ankle", "foot")))
@@ -115,5 +116,4 @@ def smooth_in_time(values: Tensor, deviation: float) -> Tensor:
 
 def ramp(values: Tensor, zero_at: float, one_at: float) -> Tensor:
     """Smooth step from 0 at ``zero_at`` to 1 at ``one_at``."""
-    share = ((values - zero_at) / (one_at - zero_at)).clamp(0.0, 1.0)
-    return share * share * (3 - 2 * share)
+    return smoothstep((values - zero_at) / (one_at - zero_at))

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from intermask.generation.smoothing import smooth_positions, smoothstep
+from intermask.generation.smoothing import smooth_positions
 from intermask.skeleton import FEET
+from intermask.timeline import runs, smoothstep
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +108,7 @@ class _Anchors:
 def _anchors(path: Tensor, standing: Tensor, options: FootLockOptions) -> _Anchors:
     """Each contact of a path (t, 3) pulled to its own point."""
     shift, held = torch.zeros_like(path), torch.zeros_like(standing)
-    for start, stop in _runs(standing):
+    for start, stop in runs(standing):
         for first, last in _quiet_parts(path, start, stop, options):
             point = path[first:last].mean(0)
             point[1] = point[1].clamp_min(0.0)
@@ -136,7 +137,7 @@ def _quiet_parts(
 def _blended(anchors: _Anchors, blend: int) -> Tensor:
     """Corrections for all frames (t, 3): the known ones, and smooth ways between them and zero."""
     shift, frames = anchors.shift.clone(), len(anchors.held)
-    for start, stop in _runs(~anchors.held):
+    for start, stop in runs(~anchors.held):
         for frame in range(start, stop):
             value = torch.zeros_like(shift[0])
             weights = 0.0
@@ -153,18 +154,9 @@ def _blended(anchors: _Anchors, blend: int) -> Tensor:
 
 def _tidy(standing: Tensor, shortest: int) -> None:
     """Close short gaps and drop short contacts of one joint's flags (t), in place."""
-    for start, stop in _runs(~standing):
+    for start, stop in runs(~standing):
         if start > 0 and stop < len(standing) and stop - start < max(2, shortest // 2 + 1):
             standing[start:stop] = True
-    for start, stop in _runs(standing):
+    for start, stop in runs(standing):
         if stop - start < shortest:
             standing[start:stop] = False
-
-
-def _runs(flags: Tensor) -> list[tuple[int, int]]:
-    """(start, stop) of every run of true values."""
-    padded = torch.nn.functional.pad(flags.to(torch.int8), (1, 1))
-    change = padded[1:] - padded[:-1]
-    starts = (change == 1).nonzero().flatten().tolist()
-    stops = (change == -1).nonzero().flatten().tolist()
-    return list(zip(starts, stops, strict=True))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from intermask.generation.smoothing import smoothstep
+from intermask.timeline import smoothstep
 
 JUMP_SPEED = 3.5
 """Metres a second of the median joint above which one step is a jump: dancers stay below."""

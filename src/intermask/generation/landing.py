@@ -11,7 +11,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-from intermask.generation.smoothing import smooth_positions, smoothstep
+from intermask.generation.smoothing import smooth_positions
+from intermask.timeline import smoothstep
 
 LEAP_SECONDS = 0.35
 """Both may be off the floor for so long: a leap of this time rises by 15 cm."""

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 
 from intermask.generation.rigid_parts import PARTS, RigidPart, rigid_part
-from intermask.generation.smoothing import smoothstep
 from intermask.skeleton import FEET, SMPL22
+from intermask.timeline import smoothstep
 
 _WRISTS = SMPL22.indices("left_wrist", "right_wrist")
 _TIPS = (*_WRISTS, *FEET, SMPL22.index("head"))

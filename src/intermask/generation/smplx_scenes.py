@@ -16,12 +16,13 @@ from torch import Tensor
 from intermask import representation_smplx
 from intermask.errors import UserError
 from intermask.generation.smoothing import fade_weights, smooth_positions, smooth_rotations
-from intermask.generation.world import EASE_FRAMES, gaps, minimum_jerk
+from intermask.generation.world import EASE_FRAMES, gaps
 from intermask.geometry import matrix_to_rows6d
 from intermask.kinematics import forward_kinematics
 from intermask.motion import Motion, SMPLXMotion
 from intermask.skeleton import SMPL22
 from intermask.smplx import RestBody
+from intermask.timeline import minimum_jerk
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from intermask.errors import UserError
 from intermask.motion import Motion
 from intermask.representation import canonicalise_pair, y_up_to_z_up
 from intermask.skeleton import SMPL22
+from intermask.timeline import minimum_jerk
 
 EASE_FRAMES = 12
 """Most new frames that are changed so that they lead into a kept one."""
@@ -330,12 +331,6 @@ def _changed(generated: Eased, change: Tensor) -> Eased:
 def _broadcast(flags: Tensor, values: Tensor) -> Tensor:
     """Flags (t,) or (2, t) with the dimensions of values (..., more)."""
     return flags.reshape(*flags.shape, *(1 for _ in values.shape[flags.ndim :]))
-
-
-def minimum_jerk(x: Tensor) -> Tensor:
-    """From 0 at x <= 0 to 1 at x >= 1 with no speed and no acceleration at both ends."""
-    x = x.clamp(0.0, 1.0)
-    return x**3 * (10 - 15 * x + 6 * x**2)
 
 
 def _turn_between(ours: Tensor, theirs: Tensor) -> Tensor:
