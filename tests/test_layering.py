@@ -14,7 +14,7 @@ import intermask
 SOURCE = Path(intermask.__file__).parent
 
 FOUNDATION = {"errors", "conventions", "files", "skeleton", "geometry", "kinematics", "config",
-              "timeline"}  # fmt: skip
+              "timeline", "joint_names"}  # fmt: skip
 
 # A room is a module or a sub-package; every room of the package has a row here. Names with a dot
 # let a room see one module of another.
@@ -25,6 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"conventions"},
     "skeleton": set(),
     "timeline": set(),
+    "joint_names": {"skeleton"},
     "files": {"errors"},
     "presets": {"config", "errors"},
     "devices": {"errors"},
