@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby, pairwise
 
 import torch
@@ -22,8 +23,18 @@ class Posed:
 
     def points(self, person: int, joint: int, offset: Tensor) -> Tensor:
         """A point (t, 3) that hangs on a joint, metres; ``offset`` (3,) in the joint's frame."""
-        turned = self.orientations[person, :, joint] @ offset
-        return self.positions[person, :, joint] + turned
+        place, orientation = self._joints[person * SMPL22.joint_count + joint]
+        return place + orientation @ offset
+
+    @cached_property
+    def _joints(self) -> list[tuple[Tensor, Tensor]]:
+        """Place (t, 3) and orientation (t, 3, 3) of every joint, all taken apart at once.
+
+        Each joint taken for itself would cost the way back a gradient as large as both bodies.
+        """
+        places = self.positions.transpose(1, 2).flatten(0, 1).unbind()
+        orientations = self.orientations.transpose(1, 2).flatten(0, 1).unbind()
+        return list(zip(places, orientations, strict=True))
 
 
 @dataclass(frozen=True)
@@ -47,13 +58,13 @@ class Bodies:
         orientations = [self.rotations[:, :, :1]]
         positions = [self.root[:, :, None]]
         for level in _LEVELS:
-            above = orientations[-1][:, :, list(level.parents)]
-            bones = above @ self.offsets[:, None, list(level.joints), :, None]
-            positions.append(positions[-1][:, :, list(level.parents)] + bones[..., 0])
-            orientations.append(above @ self.rotations[:, :, list(level.joints)])
+            above = orientations[-1].index_select(2, level.parents)
+            bones = above @ self.offsets[:, None, level.joints, :, None]
+            positions.append(positions[-1].index_select(2, level.parents) + bones[..., 0])
+            orientations.append(above @ self.rotations.index_select(2, level.joints))
         return Posed(
-            torch.cat(positions, 2)[:, :, list(_BACK)],
-            torch.cat(orientations, 2)[:, :, list(_BACK)],
+            torch.cat(positions, 2).index_select(2, _BACK),
+            torch.cat(orientations, 2).index_select(2, _BACK),
         )
 
 
@@ -61,8 +72,8 @@ class Bodies:
 class _Level:
     """Joints as deep in the tree as each other."""
 
-    joints: tuple[int, ...]
-    parents: tuple[int, ...]
+    joints: Tensor
+    parents: Tensor
     """Place of each joint's parent among the joints of the level above."""
 
 
@@ -76,8 +87,11 @@ _BY_DEPTH = [
     for _, joints in groupby(sorted(range(SMPL22.joint_count), key=_depth), key=_depth)
 ]
 _LEVELS = tuple(
-    _Level(joints, tuple(above.index(SMPL22.parents[joint]) for joint in joints))
+    _Level(
+        torch.tensor(joints),
+        torch.tensor([above.index(SMPL22.parents[joint]) for joint in joints]),
+    )
     for above, joints in pairwise(_BY_DEPTH)
 )
 _ORDER = [joint for joints in _BY_DEPTH for joint in joints]
-_BACK = tuple(_ORDER.index(joint) for joint in range(SMPL22.joint_count))
+_BACK = torch.tensor([_ORDER.index(joint) for joint in range(SMPL22.joint_count)])

@@ -115,12 +115,13 @@ class WithinLimits:
         self, lowest: Tensor, highest: Tensor, joints: tuple[int, ...], weight: float
     ) -> None:
         rows = [joint - 1 for joint in joints]
-        self._joints, self._parents = list(joints), [SMPL22.parents[joint] for joint in joints]
+        self._joints = torch.tensor(joints)
+        self._parents = torch.tensor([SMPL22.parents[joint] for joint in joints])
         self._lowest, self._highest, self.weight = lowest[rows], highest[rows], weight
 
     def __call__(self, posed: Posed) -> Tensor:
-        turns = posed.orientations[:, :, self._parents].mT @ posed.orientations[:, :, self._joints]
-        vectors = matrix_to_axis_angle(turns)
+        above = posed.orientations.index_select(2, self._parents)
+        vectors = matrix_to_axis_angle(above.mT @ posed.orientations.index_select(2, self._joints))
         beyond = torch.maximum(self._lowest - vectors, vectors - self._highest).clamp_min(0.0)
         return self.weight * beyond.square().sum()
 
@@ -139,25 +140,24 @@ class Apart:
     def __init__(
         self, posed: Posed, people: tuple[int, int], pairs: Pairs, give: float, weight: float
     ) -> None:
-        self.people, self.weight = people, weight
+        self.weight = weight
         one, other = (posed.positions[person] for person in people)
         near = overlaps(one, other, pairs, give) > -_NEAR
-        self._frames, number = near.nonzero(as_tuple=True)
+        frames, number = near.nonzero(as_tuple=True)
         starts, ends = (torch.tensor(column) for column in zip(*CAPSULES, strict=True))
         first, second = (torch.tensor(column)[number] for column in (pairs.first, pairs.second))
-        self._joints = starts[first], ends[first], starts[second], ends[second]
+        joints = (starts[first], ends[first], starts[second], ends[second])
+        count, length = SMPL22.joint_count, len(one)
+        # Rows among all joints of both bodies: one selection instead of four, one gradient.
+        rows = [
+            (person * length + frames) * count + joint
+            for person, joint in zip((people[0],) * 2 + (people[1],) * 2, joints, strict=True)
+        ]
+        self._ends = torch.cat(rows)
         radii = one.new_tensor(RADII)
         self._reach = radii[first] + radii[second] - give
 
     def __call__(self, posed: Posed) -> Tensor:
-        one, other = (posed.positions[person] for person in self.people)
-        if not len(self._frames):
-            return one.new_zeros(())
-        frames, joints = self._frames, self._joints
-        apart = segments_apart(
-            one[frames, joints[0]],
-            one[frames, joints[1]],
-            other[frames, joints[2]],
-            other[frames, joints[3]],
-        )
+        ends = posed.positions.flatten(0, 2).index_select(0, self._ends)
+        apart = segments_apart(*ends.chunk(4))
         return self.weight * (self._reach - apart).clamp_min(0.0).square().sum()
