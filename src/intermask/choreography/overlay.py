@@ -94,7 +94,7 @@ class OverlayOptions:
     """Of a squared radian that a joint bends further than in the bank."""
     turning: float = 0.01
     moving: float = 0.3
-    rounds: int = 40
+    rounds: int = 24
 
 
 def stage(
