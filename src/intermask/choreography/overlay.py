@@ -69,7 +69,7 @@ _LIMITED = SMPL22.indices(
 _SPARE = 0.1
 """Radians before a joint's limit from which it is held back."""
 _STEADY = {name: 20.0 for name in ("pelvis", "spine1", "spine2", "spine3")} | {
-    name: 10.0 for name in ("neck", "head", "left_collar", "right_collar")
+    name: 30.0 for name in ("neck", "head", "left_collar", "right_collar")
 }
 """How much more the place of a joint counts than that of a limb's: who is touched stays there."""
 
