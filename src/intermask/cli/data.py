@@ -109,7 +109,12 @@ def import_bvh(
         float | None,
         typer.Option("--fps", help="The true frame rate. Default: the files', often wrong."),
     ] = None,
-    scale: Annotated[float, typer.Option("--scale", help="Metres of one unit of the files.")] = 1.0,
+    scale: Annotated[
+        float | None,
+        typer.Option(
+            "--scale", help="Metres of one unit of the files. Default: by the people's size."
+        ),
+    ] = None,
     drop_first: Annotated[
         int, typer.Option("--drop-first", help="Frames to drop, such as a T-pose.", min=0)
     ] = 0,

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from intermask.data.bvh_file import parse_bvh
-from intermask.data.bvh_joints import bvh_pose
 from intermask.data.bvh_mapping import JointMapping
+from intermask.data.bvh_recording import read_bvh_people
 from intermask.data.captions import CaptionStyle
 from intermask.data.layout import SPLITS
 from intermask.data.takes import (
     ClipPlan,
     ImportedPair,
-    Recording,
     TakesImport,
     TakeText,
     TakeWriter,
@@ -49,7 +47,7 @@ def import_bvh_pair(
     path_b: str | Path,
     *,
     fps: float | None = None,
-    unit_scale: float = 1.0,
+    unit_scale: float | None = None,
     drop_first: int = 0,
     mapping: JointMapping | str | Path | None = None,
 ) -> ImportedPair:
@@ -57,16 +55,13 @@ def import_bvh_pair(
 
     Args:
         fps: the true frame rate; by default the header's (which is often wrong).
-        unit_scale: metres per file unit.
+        unit_scale: metres per file unit; by default guessed from the people's size.
         drop_first: source frames to drop (a blend from the T-pose, say).
         mapping: built-in name, file or object; by default found from the joints' names.
     """
-    people = []
-    for path in (path_a, path_b):
-        file = parse_bvh(path)
-        rate = file.header_fps if fps is None else fps
-        people.append(Recording(file, bvh_pose(file), rate, unit_scale))
-    return pair_of_recordings(people, drop_first=drop_first, mapping=mapping)
+    people = read_bvh_people((path_a, path_b), fps=fps, unit_scale=unit_scale, mapping=mapping)
+    pair = pair_of_recordings(people.recordings, drop_first=drop_first, mapping=mapping)
+    return replace(pair, notes=people.notes)
 
 
 def pairs_from_table(path: str | Path) -> list[BvhPair]:
@@ -105,7 +100,7 @@ def import_bvh(
     out: str | Path,
     *,
     fps: float | None = None,
-    unit_scale: float = 1.0,
+    unit_scale: float | None = None,
     drop_first: int = 0,
     mapping: JointMapping | str | Path | None = None,
     plan: ClipPlan | None = None,
@@ -129,6 +124,7 @@ def import_bvh(
     if not pairs or len(set(names)) != len(names):
         raise UserError(f"Takes need different names, and at least one is needed; got {names}.")
     style = CaptionStyle() if style is None else style
+    notes: dict[str, None] = {}
     with atomic_folder(out) as folder:
         writer = TakeWriter(folder, plan)
         for number, pair in enumerate(pairs, 1):
@@ -140,6 +136,7 @@ def import_bvh(
                 drop_first=drop_first,
                 mapping=mapping,
             )
+            notes |= dict.fromkeys(take.notes)
             writer.add(pair.name, pair.split, take, TakeText(style, pair.caption))
             if progress is not None:
                 progress(number, len(pairs))
@@ -152,7 +149,8 @@ def import_bvh(
                 "captions": "derived from the geometry of the motion by rules, not written by "
                 "people" + ("; a take's own sentence comes first" if stated else ""),
                 "activity": style.activity,
+                "read_as": list(notes),
                 "files": {pair.name: [pair.file_a.name, pair.file_b.name] for pair in pairs},
             }
         )
-    return TakesImport(Path(out), tuple(writer.reports))
+    return TakesImport(Path(out), tuple(writer.reports), notes=tuple(notes))

@@ -57,8 +57,14 @@ class BvhFile:
 
     @property
     def header_fps(self) -> float:
-        """Frames per second according to the header."""
-        return 1.0 / self.frame_time
+        """Frames per second according to the header.
+
+        The whole number that a short frame time stands for: 0.0333 is 30. Rates just below one, as
+        of television (29.97), are meant.
+        """
+        rate = 1.0 / self.frame_time
+        whole = round(rate)
+        return float(whole) if -0.0002 < rate / max(whole, 1) - 1.0 < 0.0015 else rate
 
 
 def parse_bvh(source: str | Path) -> BvhFile:

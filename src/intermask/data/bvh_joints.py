@@ -9,12 +9,10 @@ import numpy as np
 
 from intermask.data.bvh_file import POSITION_CHANNELS, ROTATION_CHANNELS, Array, BvhFile, JointTree
 from intermask.data.bvh_mapping import JointMapping, resolve_mapping
+from intermask.data.bvh_rest import corrections_by_motion, is_standing, rest_corrections
+from intermask.data.bvh_units import PLAUSIBLE_HEIGHT_M, TYPICAL_HEIGHT_M, rest_height
 from intermask.errors import UserError
-from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22, rest_positions
-
-# A standing adult, ankle to head joint, is about 1.45 m; anything outside is a wrong unit.
-PLAUSIBLE_HEIGHT_M = (1.0, 1.9)
-TYPICAL_HEIGHT_M = 1.45
+from intermask.skeleton import SMPL22
 
 
 @dataclass(frozen=True)
@@ -101,6 +99,11 @@ def rest_joints(file: JointTree, mapping: JointMapping) -> Array:
     return _weights(file, mapping) @ rest
 
 
+def mapped_positions(file: JointTree, pose: BvhPose, mapping: JointMapping) -> Array:
+    """Positions ``(t, 22, 3)`` of SMPL's joints, file units."""
+    return np.einsum("jk,tkc->tjc", _weights(file, mapping), pose_positions(pose, file.parents))
+
+
 def bvh_joints(
     file: BvhFile,
     mapping: JointMapping | str | Path | None = None,
@@ -120,8 +123,8 @@ def smpl_joints(
     """The 22 SMPL joints of a capture: positions in metres and parent-relative rotations.
 
     Positions are weighted sums of file joints, rotations products of file rotations, both named
-    by the mapping. Files differ in their rest pose (arms down, bent elbows, facing away); each
-    joint's rotation is re-based so that identity means SMPL's T-pose facing +z.
+    by the mapping. Files differ in their rest pose (arms down, bent elbows, facing away, no posture
+    at all); each joint's rotation is re-based so that identity means SMPL's T-pose facing +z.
 
     pose: of the file's joints. unit_scale: metres per file unit. Raises UserError when the scale
     gives no person of human size.
@@ -129,19 +132,21 @@ def smpl_joints(
     chosen = resolve_mapping(file, mapping)
     rest = rest_joints(file, chosen)
     _check_height(file, rest, unit_scale)
-    positions = np.einsum("jk,tkc->tjc", _weights(file, chosen), pose_positions(pose, file.parents))
+    positions = mapped_positions(file, pose, chosen)
     index = {name: number for number, name in enumerate(file.names)}
     world = np.empty((len(positions), len(SMPL22.names), 3, 3))
     # The file's joints above the mapped root (a "Root" or "Reference" node) turn it as well.
     above = _chain_above(file, chosen)
-    rebase = rest_corrections(rest)
     for joint, name in enumerate(SMPL22.names):
         parent = SMPL22.parents[joint]
         product = world[:, parent] if parent >= 0 else np.eye(3)
         for source in (*(above if parent < 0 else ()), *chosen.rotations[name]):
             product = product @ pose.rotations[:, index[source]]
         world[:, joint] = product
-    world = world @ rebase
+    standing = is_standing(rest)
+    world = world @ (
+        rest_corrections(rest) if standing else corrections_by_motion(rest, world, positions)
+    )
     local = np.swapaxes(world[:, list(SMPL22.parents[1:])], -1, -2) @ world[:, 1:]
     return SmplJoints(positions * unit_scale, world[:, 0], local)
 
@@ -167,57 +172,6 @@ def _chain_above(file: JointTree, mapping: JointMapping) -> tuple[str, ...]:
         chain.append(file.names[joint])
         joint = file.parents[joint]
     return tuple(reversed(chain))
-
-
-def rest_corrections(rest: Array) -> Array:
-    """Rotations ``(22, 3, 3)`` from SMPL's T-pose to the file's rest pose, joint by joint.
-
-    First the body as a whole (a file may rest facing -z), from the hips and the spine; then each
-    limb's own swing. End joints take their parent's: a hand follows its forearm.
-    """
-    ours = rest_positions(MEAN_ADULT_OFFSETS)
-    body = _body_frame(rest) @ _body_frame(ours).T
-    corrections = np.broadcast_to(body, (len(SMPL22.names), 3, 3)).copy()
-    for joint, name in enumerate(SMPL22.names):
-        children = [c for c, p in enumerate(SMPL22.parents) if p == joint]
-        is_limb = name.split("_")[0] in ("left", "right")
-        if is_limb and len(children) == 1:
-            wanted = body @ (ours[children[0]] - ours[joint])
-            found = rest[children[0]] - rest[joint]
-            corrections[joint] = _swing(wanted, found) @ body
-        elif is_limb:
-            corrections[joint] = corrections[SMPL22.parents[joint]]
-    return corrections
-
-
-def _body_frame(rest: Array) -> Array:
-    """Columns: left, up, forward of a rest pose ``(22, 3)``."""
-    left = rest[SMPL22.index("left_hip")] - rest[SMPL22.index("right_hip")]
-    up = rest[SMPL22.index("neck")] - rest[SMPL22.index("pelvis")]
-    left = left / np.linalg.norm(left)
-    # The spine leans a little in any rest pose; a file axis near it is what "up" means.
-    axis = np.zeros(3)
-    axis[np.argmax(np.abs(up))] = np.sign(up[np.argmax(np.abs(up))])
-    forward = np.cross(left, axis)
-    forward = forward / np.linalg.norm(forward)
-    return np.stack([left, np.cross(forward, left), forward], axis=-1)
-
-
-def _swing(start: Array, end: Array) -> Array:
-    """Smallest rotation ``(3, 3)`` that turns one direction onto another."""
-    start, end = start / np.linalg.norm(start), end / np.linalg.norm(end)
-    axis, cosine = np.cross(start, end), float(start @ end)
-    if cosine < -1 + 1e-9:
-        other = np.cross(start, np.eye(3)[np.argmin(np.abs(start))])
-        other = other / np.linalg.norm(other)
-        return 2 * np.outer(other, other) - np.eye(3)
-    skew = np.cross(np.eye(3), axis)
-    return np.eye(3) + skew + skew @ skew / (1.0 + cosine)
-
-
-def rest_height(rest: Array) -> float:
-    """Distance from ankle to head joint of a rest pose ``(22, 3)``, in its own units."""
-    return float(np.linalg.norm(rest[SMPL22.index("head")] - rest[SMPL22.index("left_ankle")]))
 
 
 def _check_height(file: JointTree, rest: Array, unit_scale: float) -> None:

@@ -11,8 +11,9 @@ from pathlib import Path
 from intermask.data.amc_file import parse_amc
 from intermask.data.asf_file import INCH_M, parse_asf
 from intermask.data.bvh_file import BvhFile, parse_bvh
-from intermask.data.bvh_joints import TYPICAL_HEIGHT_M, bvh_pose, rest_height, rest_joints
+from intermask.data.bvh_joints import bvh_pose, rest_joints
 from intermask.data.bvh_mapping import resolve_mapping
+from intermask.data.bvh_units import TYPICAL_HEIGHT_M, rest_height
 from intermask.data.cmu_trials import CmuTrial
 from intermask.data.takes import Recording
 from intermask.errors import UserError

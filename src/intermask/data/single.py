@@ -11,13 +11,14 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from intermask.data.bvh_file import Array
-from intermask.data.bvh_joints import rest_corrections
+from intermask.data.bvh_rest import rest_corrections
 from intermask.data.capture_faults import (
     faulty_frames,
     resample_positions,
@@ -65,9 +66,15 @@ class SingleImport:
 
 
 @dataclass(frozen=True)
-class _Person:
-    positions: Array  # (t, 22, 3)
-    rotations: Array | None  # (t, 22, 3, 3) relative to the parent, root first
+class SinglePerson:
+    """One person at 30 fps.
+
+    positions: ``(t, 22, 3)`` metres. rotations: ``(t, 22, 3, 3)`` relative to the parent, the
+    root's first, identity = T-pose facing +z; None where the file has none.
+    """
+
+    positions: Array
+    rotations: Array | None
 
 
 def import_single(
@@ -95,7 +102,7 @@ def import_single(
     skipped: list[str] = []
     with atomic_folder(out) as target:
         for number, path in enumerate(paths):
-            person = _read(path)
+            person = read_single(path)
             rotated += person.rotations is not None
             frames = len(person.positions)
             bad = _faulty(person)
@@ -130,34 +137,55 @@ def import_single(
     return report
 
 
-def _read(path: Path) -> _Person:
+def npz_tables(path: str | Path) -> dict[str, NDArray[Any]]:
+    """Arrays of an ``.npz`` file by name, without pickles.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        UserError: it cannot be read.
+    """
     try:
         with np.load(path, allow_pickle=False) as data:
-            tables = {key: np.asarray(data[key], dtype=np.float64) for key in data.files}
+            return {key: np.asarray(data[key]) for key in data.files}
+    except FileNotFoundError:
+        raise FileNotFoundError(f"there is no file {path}; check the name") from None
     except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} cannot be read as .npz: {error}. Copy it again.") from error
+
+
+def read_single(path: str | Path, fps: float | None = None) -> SinglePerson:
+    """Read ``joints22`` and, if they are there, ``rotations22``, and bring them to 30 fps.
+
+    Args:
+        path: of an ``.npz`` file, see the module.
+        fps: the true frame rate; by default the file's.
+
+    Raises:
+        FileNotFoundError, UserError: there is no such file, or it holds something else.
+    """
+    tables = npz_tables(path)
     positions = tables.get("joints22")
     joints = SMPL22.joint_count
     if positions is None or positions.ndim != 3 or positions.shape[1:] != (joints, 3):
         found = "nothing" if positions is None else f"shape {positions.shape}"
         raise UserError(f"{path} needs joints22 of shape (t, {joints}, 3); found {found}.")
+    positions = positions.astype(np.float64)
     if not np.isfinite(positions).all():
         raise UserError(f"{path} holds NaN or infinite positions; remove these frames first.")
-    fps = float(tables.get("fps", np.array(FPS)))
+    rate = float(tables.get("fps", np.array(FPS))) if fps is None else fps
     quaternions = tables.get("rotations22")
     if quaternions is None:
-        return _Person(resample_positions(positions, fps, FPS), None)
+        return SinglePerson(resample_positions(positions, rate, FPS), None)
     if quaternions.shape != (len(positions), joints, 4):
         raise UserError(
             f"{path} needs rotations22 of shape ({len(positions)}, {joints}, 4), "
             f"found {quaternions.shape}."
         )
+    quaternions = quaternions.astype(np.float64)
     unit = quaternions / np.linalg.norm(quaternions, axis=-1, keepdims=True)
     rotations = quaternion_to_matrix(torch.from_numpy(unit)).numpy()
-    return _Person(
-        resample_positions(positions, fps, FPS),
-        _rebased(resample_positions(positions, fps, FPS), resample_rotations(rotations, fps, FPS)),
-    )
+    placed = resample_positions(positions, rate, FPS)
+    return SinglePerson(placed, _rebased(placed, resample_rotations(rotations, rate, FPS)))
 
 
 def _rebased(positions: Array, rotations: Array) -> Array:
@@ -172,7 +200,7 @@ def _rebased(positions: Array, rotations: Array) -> Array:
     return local
 
 
-def _faulty(person: _Person) -> NDArray[np.bool_]:
+def _faulty(person: SinglePerson) -> NDArray[np.bool_]:
     """Frames where a joint jumps or the root flips (the latter only where rotations are given)."""
     identity = np.broadcast_to(np.eye(3), (len(person.positions), 3, 3))
     root = identity if person.rotations is None else person.rotations[:, 0]
@@ -199,7 +227,7 @@ def _good_pieces(bad: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return pieces
 
 
-def _write_piece(target: Path, name: str, person: _Person, start: int, stop: int) -> None:
+def _write_piece(target: Path, name: str, person: SinglePerson, start: int, stop: int) -> None:
     positions = person.positions[None, start:stop].copy()
     positions[..., 1] -= floor_height(positions, FLOOR_SHARE)
     tensor = torch.from_numpy(positions)

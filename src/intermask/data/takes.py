@@ -61,7 +61,8 @@ class ImportedPair:
 
     positions: ``(2, t, 22, 3)`` metres, y-up, floor 0, 30 fps. root_rotations: ``(2, t, 3, 3)``.
     rotations: ``(2, t, 21, 3, 3)`` parent-relative, identity = T-pose facing +z. faults: found in
-    each person, in frames of ``source_fps`` after the dropped ones.
+    each person, in frames of ``source_fps`` after the dropped ones. notes: what was found out about
+    the files and not stated by anybody, a sentence each.
     """
 
     positions: Array
@@ -69,6 +70,7 @@ class ImportedPair:
     rotations: Array
     faults: tuple[CaptureFaults, CaptureFaults]
     source_fps: float
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -124,12 +126,14 @@ class TakeReport:
 class TakesImport:
     """Report of an import: takes, clips and seconds of all clips (they overlap).
 
-    left_out: takes that could not be used, one sentence each, with their names.
+    left_out: takes that could not be used, one sentence each, with their names. notes: what was
+    found out about the files, one sentence each.
     """
 
     out: Path
     takes: tuple[TakeReport, ...]
     left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def clips(self) -> int:
@@ -161,7 +165,7 @@ class TakesImport:
             f"{len(self.takes)} takes, {self.seconds / 60:.1f} minutes, {self.clips} clips; "
             f"{self.bridged_frames} faulty source frames bridged; written to {self.out}"
         )
-        return "\n".join([*lines, *(f"left out: {each}" for each in self.left_out)])
+        return "\n".join([*self.notes, *lines, *(f"left out: {each}" for each in self.left_out)])
 
 
 def pair_of_recordings(
@@ -178,20 +182,12 @@ def pair_of_recordings(
         mapping: built-in name, file or object; by default found from the joints' names.
     """
     first, second = people
-    for person in people:
-        if person.fps <= 0:
-            raise UserError(f"The frame rate must be positive, got {person.fps:g}.")
-        frames = len(person.pose.rotations)
-        if not 0 <= drop_first < frames - 1:
-            raise UserError(
-                f"{person.tree.source} has {frames} frames; {drop_first} cannot be dropped from it."
-            )
     if abs(first.fps - second.fps) > 0.01 * first.fps:
         raise UserError(
             f"{first.tree.source} states {first.fps:.4g} frames a second and "
             f"{second.tree.source} {second.fps:.4g}; state the true rate (--fps)."
         )
-    repaired = [_repaired_joints(person, drop_first, mapping) for person in people]
+    repaired = [repaired_joints(person, drop_first, mapping) for person in people]
     joints = [each for each, _ in repaired]
     frames = min(len(person.positions) for person in joints)
     positions = np.stack([person.positions[:frames] for person in joints])
@@ -205,10 +201,23 @@ def pair_of_recordings(
     )
 
 
-def _repaired_joints(
-    person: Recording, drop_first: int, mapping: JointMapping | str | Path | None
+def repaired_joints(
+    person: Recording,
+    drop_first: int = 0,
+    mapping: JointMapping | str | Path | None = None,
 ) -> tuple[SmplJoints, CaptureFaults]:
-    """Bridge faults at the source rate, on the file's own joints, then bring to 30 fps."""
+    """Bridge faults at the source rate, on the file's own joints, then bring to 30 fps.
+
+    Raises:
+        UserError: no frame rate, or fewer frames than are to be dropped.
+    """
+    if person.fps <= 0:
+        raise UserError(f"The frame rate must be positive, got {person.fps:g}.")
+    frames = len(person.pose.rotations)
+    if not 0 <= drop_first < frames:
+        raise UserError(
+            f"{person.tree.source} has {frames} frames; {drop_first} cannot be dropped from it."
+        )
     tree, fps, scale = person.tree, person.fps, person.unit_scale
     chosen = resolve_mapping(tree, mapping)
     pose = BvhPose(person.pose.translations[drop_first:], person.pose.rotations[drop_first:])
