@@ -13,14 +13,19 @@ from intermask.cli.output import save
 def export(
     motion: Annotated[Path, typer.Argument(metavar="NAME.npz", help="A motion of ours.")],
     to: Annotated[
-        str, typer.Option("--to", help="What to write, with commas: bvh, mp4, sheet (a PNG), npz.")
+        str,
+        typer.Option(
+            "--to",
+            help="What to write, with commas: bvh, html (3D, in a browser), mp4, "
+            "sheet (a PNG), npz.",
+        ),
     ],
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="STEM", help="Default: NAME, beside the file."),
     ] = None,
 ) -> None:
-    """Write a motion file as BVH, video or contact sheet."""
+    """Write a motion file as BVH, a page to look at it in 3D, video or contact sheet."""
     from intermask.export.writing import check_output, missing_extra, parse_formats
     from intermask.motion import Motion
 

@@ -85,7 +85,10 @@ EvaluatorOption = Annotated[
 ]
 FormatsOption = Annotated[
     str,
-    typer.Option("--formats", help="What to write, with commas: npz, bvh, mp4, sheet (a PNG)."),
+    typer.Option(
+        "--formats",
+        help="What to write, with commas: npz, bvh, html (3D, in a browser), mp4, sheet (a PNG).",
+    ),
 ]
 StemOption = Annotated[
     str | None,
@@ -110,7 +113,7 @@ NoCacheOption = Annotated[
     bool, typer.Option("--no-cache", help="Keep nothing: compute everything in memory.")
 ]
 
-DEFAULT_FORMATS = "npz,bvh,mp4"
+DEFAULT_FORMATS = "npz,bvh,html,mp4"
 
 
 def examples(*lines: str) -> str:

@@ -36,7 +36,7 @@ class Body:
             vtk.numpy_to_vtk(starts, deep=True), vtk.numpy_to_vtk(connectivity, deep=True)
         )
         mesh.SetPolys(cells)
-        colours = (_clothes(mannequin, PEOPLE[person]) * 255).astype(np.uint8)
+        colours = (clothes(mannequin, PEOPLE[person]) * 255).astype(np.uint8)
         mesh.GetPointData().SetScalars(vtk.numpy_to_vtk(colours, deep=True))
         mapper = vtk.vtkPolyDataMapper()
         mapper.SetInputData(mesh)
@@ -62,8 +62,11 @@ class Body:
         return points
 
 
-def _clothes(mannequin: Mannequin, colour: tuple[float, float, float]) -> Array:
-    """Colour (n, 3) of every point: a top in the person's colour, darker trousers, dark shoes."""
+def clothes(mannequin: Mannequin, colour: tuple[float, float, float]) -> Array:
+    """Colour (n, 3) of every point: a top in the person's colour, darker trousers, dark shoes.
+
+    It is an affine function of the person's colour, RGB in 0..1.
+    """
     main = np.array(colour)
     skin = 0.12 * main + 0.88 * np.array((0.95, 0.84, 0.75))
     trousers, shoes, hair = 0.52 * main + 0.06, 0.22 * main + 0.07, 0.30 * main + 0.05

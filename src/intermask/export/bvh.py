@@ -13,22 +13,18 @@ import itertools
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
+from intermask.export.rig import rig_of
 from intermask.files import atomic_path
-from intermask.kinematics import bone_offsets, correct_rotations, forward_kinematics
 from intermask.motion import Motion
-from intermask.skeleton import SMPL22, Skeleton
+from intermask.skeleton import Skeleton
 
 CENTIMETRES = 100.0
 """BVH units in a metre."""
 
 EULER_ORDER = "ZXY"
 """Intrinsic: the matrix is Rz Rx Ry. Turning on the spot is then far from gimbal lock."""
-
-MAX_DISAGREEMENT = 1e-3
-"""Metres between positions and rotations above which the rotations are corrected first."""
 
 _END_SITES = {
     "head": (0.0, 0.17, 0.02),
@@ -66,21 +62,13 @@ def write_bvh(motion: Motion, stem: str | Path) -> tuple[Path, Path]:
 
 def bvh_text(motion: Motion, person: int) -> str:
     """One person (0 or 1) of a motion as the text of a BVH file."""
-    parents = motion.skeleton.parents
-    positions = motion.positions[person].double().cpu()
-    root_rotations = motion.root_rotations[person].double().cpu()
-    rotations = motion.rotations[person].double().cpu()
-    offsets = bone_offsets(positions, root_rotations, rotations, parents)
-    reached = forward_kinematics(offsets, positions[:, 0], root_rotations, rotations, parents)
-    # Motion with hands came out of kinematics; only 22 joints may have been decoded apart.
-    if motion.skeleton is SMPL22 and (reached - positions).norm(dim=-1).max() > MAX_DISAGREEMENT:
-        root_rotations, rotations = correct_rotations(positions, offsets, root_rotations, rotations)
-        offsets = bone_offsets(positions, root_rotations, rotations)
-    matrices = torch.cat((root_rotations[:, None], rotations), 1).numpy()
-    lines = ["HIERARCHY", *_hierarchy(motion.skeleton, 0, offsets.numpy() * CENTIMETRES), "MOTION"]
+    rig = rig_of(motion, person)
+    lines = ["HIERARCHY", *_hierarchy(motion.skeleton, 0, rig.offsets * CENTIMETRES), "MOTION"]
     lines += [f"Frames: {motion.frames}", f"Frame Time: {1.0 / motion.fps:.8f}"]
-    angles = euler_angles(matrices)[:, _depth_first(motion.skeleton)].reshape(motion.frames, -1)
-    values = np.concatenate((positions[:, 0].numpy() * CENTIMETRES, angles), 1)
+    angles = euler_angles(rig.rotations)[:, _depth_first(motion.skeleton)].reshape(
+        motion.frames, -1
+    )
+    values = np.concatenate((rig.root_positions * CENTIMETRES, angles), 1)
     lines += [" ".join(f"{value:.6f}" for value in row) for row in values]
     return "\n".join(lines) + "\n"
 

@@ -6,6 +6,7 @@ more the higher they are, and put on the floor. That costs milliseconds without 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,24 @@ _SHADOW_CELL = 0.025  # metres
 
 # heights above the floor from, to; blur in cells; darkness where the layer is solid
 _LAYERS = ((0.0, 0.12, 1.2, 0.42), (0.12, 0.6, 2.0, 0.26), (0.6, np.inf, 4.0, 0.22))
+
+
+def frames_to_stand_on(frames: int) -> NDArray[np.int64]:
+    """Which of a motion's frames tell where the drawn floor is."""
+    return np.linspace(0, frames - 1, min(24, frames)).astype(np.int64)
+
+
+def floor_height(lowest: Sequence[float], may_be_below: bool) -> float:
+    """Height of the floor to draw: under the soles, which lie below the joints.
+
+    Only where the soles are within a few centimetres of y = 0; people in the air stay there.
+
+    Args:
+        lowest: height of the pair's lowest point in some frames, metres.
+        may_be_below: people with hands stand where their data has them, which may be below.
+    """
+    deepest = -np.inf if may_be_below else -0.06
+    return float(np.clip(np.quantile(lowest, 0.2), deepest, 0.03))
 
 
 class Shadow:

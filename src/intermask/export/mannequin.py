@@ -14,9 +14,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from intermask.errors import MissingExtra
 from intermask.export.hands import HAND_DETAIL, add_hand
 from intermask.export.solids import BODY_DETAIL, Builder, Detail, Solid
+from intermask.export.surface import contour
 from intermask.geometry import axis_angle_to_matrix
 from intermask.kinematics import forward_kinematics, global_rotations
 from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22, SMPLX55, Skeleton
@@ -64,7 +64,7 @@ def build_mannequin(offsets: Array) -> Mannequin:
     """A body for the rest offsets (j, 3), metres, of one person; j is 22, or 55 with hands."""
     skeleton = SMPLX55 if len(offsets) == SMPLX55.joint_count else SMPL22
     joints, turns = _bound_pose(offsets, skeleton)
-    size = _size(offsets)
+    size = girth(offsets)
     parts = [(_solids(Builder(skeleton, joints, turns, size)), BODY_DETAIL)]
     if skeleton is SMPLX55:
         for side in ("left", "right"):
@@ -89,8 +89,8 @@ def build_mannequin(offsets: Array) -> Mannequin:
     )
 
 
-def _size(offsets: Array) -> float:
-    """Girth relative to the mean adult: follows the length of legs and spine, within reason."""
+def girth(offsets: Array) -> float:
+    """Size relative to the mean adult: follows the length of legs and spine, within reason."""
     chosen = list(SMPL22.indices("left_knee", "left_ankle", "spine2", "neck", "left_elbow"))
     length = np.linalg.norm(offsets[chosen], axis=1).sum()
     adult = np.linalg.norm(MEAN_ADULT_OFFSETS[chosen], axis=1).sum()
@@ -190,7 +190,7 @@ def _surface(solids: list[Solid], detail: Detail) -> tuple[Array, Array, NDArray
     field = np.ones(counts)
     for solid in solids:
         _join(field, axes, solid, detail)
-    return _contour(field, low, detail.grid)
+    return contour(field, low, detail.grid)
 
 
 def _join(field: Array, axes: list[Array], solid: Solid, detail: Detail) -> None:
@@ -205,51 +205,6 @@ def _join(field: Array, axes: list[Array], solid: Solid, detail: Detail) -> None
     blend = detail.blend
     overlap = np.maximum(blend - np.abs(before - distance), 0.0) / blend
     field[box] = np.minimum(before, distance) - overlap**2 * blend / 4.0
-
-
-def _contour(field: Array, origin: Array, grid: float) -> tuple[Array, Array, NDArray[np.int64]]:
-    """Zero surface of a sampled field (x, y, z) as points, outward normals and triangles."""
-    try:
-        from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
-        from vtkmodules.vtkCommonDataModel import vtkImageData
-        from vtkmodules.vtkFiltersCore import vtkFlyingEdges3D, vtkWindowedSincPolyDataFilter
-    except ImportError as error:
-        raise MissingExtra("video", "vtk") from error
-    image = vtkImageData()
-    image.SetDimensions(*field.shape)
-    image.SetSpacing(grid, grid, grid)
-    image.SetOrigin(*origin)
-    image.GetPointData().SetScalars(numpy_to_vtk(field.ravel(order="F"), deep=True))
-    contour = vtkFlyingEdges3D()
-    contour.SetInputData(image)
-    contour.SetValue(0, 0.0)
-    contour.ComputeNormalsOff()
-    smooth = vtkWindowedSincPolyDataFilter()  # takes out the steps of the grid, keeps the volume
-    smooth.SetInputConnection(contour.GetOutputPort())
-    smooth.SetNumberOfIterations(20)
-    smooth.SetPassBand(0.06)
-    smooth.NormalizeCoordinatesOn()
-    smooth.Update()
-    mesh = smooth.GetOutput()
-    points = vtk_to_numpy(mesh.GetPoints().GetData()).astype(np.float64)
-    triangles = vtk_to_numpy(mesh.GetPolys().GetConnectivityArray()).reshape(-1, 3)
-    triangles = triangles.astype(np.int64)
-    corners = points[triangles] - points.mean(0)
-    volume = np.einsum("na,na->", corners[:, 0], np.cross(corners[:, 1], corners[:, 2]))
-    if volume < 0:
-        triangles = triangles[:, ::-1].copy()  # counter-clockwise from outside
-    return points, _normals(points, triangles), triangles
-
-
-def _normals(points: Array, triangles: NDArray[np.int64]) -> Array:
-    """Outward unit normals (n, 3): area-weighted means over the triangles of a point."""
-    corners = points[triangles]
-    faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.zeros_like(points)
-    for corner in range(3):
-        np.add.at(normals, triangles[:, corner], faces)
-    lengths = np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
-    return np.asarray(normals / lengths)
 
 
 def _skin_weights(points: Array, solids: list[Solid], joints: int, detail: Detail) -> Array:

@@ -22,7 +22,14 @@ from intermask.export.camera import (
     fit_camera,
     followed_centres,
 )
-from intermask.export.floor import BACKGROUND, LIGHT, Shadow, floor_actor
+from intermask.export.floor import (
+    BACKGROUND,
+    LIGHT,
+    Shadow,
+    floor_actor,
+    floor_height,
+    frames_to_stand_on,
+)
 from intermask.export.mannequin import build_mannequin
 from intermask.export.opengl import load_vtk, off_screen_window
 from intermask.kinematics import bone_offsets, global_rotations
@@ -103,21 +110,14 @@ class Scene:
         return np.ascontiguousarray(pixels.reshape(height, width, -1)[::-1, :, :3])
 
     def _find_floor(self) -> float:
-        """Height of the floor to draw: under the soles, which lie below the joints.
-
-        Only where the soles are within a few centimetres of y = 0; people in the air stay there.
-        People with hands stand where their data has them, which may be below.
-        """
-        frames = np.linspace(0, self._motion.frames - 1, min(24, self._motion.frames)).astype(int)
         lowest = []
-        for frame in frames:
+        for frame in frames_to_stand_on(self._motion.frames):
             soles = [
                 body.mannequin.posed(self._joints[person, frame], self._turns[person, frame])[0]
                 for person, body in enumerate(self._bodies)
             ]
             lowest.append(min(points[:, 1].min() for points in soles))
-        deepest = -np.inf if isinstance(self._motion, SMPLXMotion) else -0.06
-        return float(np.clip(np.quantile(lowest, 0.2), deepest, 0.03))
+        return floor_height(lowest, isinstance(self._motion, SMPLXMotion))
 
     def _shadow_span(self) -> float:
         """Side of the square around the pair that holds all its shadows; small is fast."""

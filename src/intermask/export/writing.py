@@ -16,10 +16,16 @@ from intermask.export.npz import write_npz
 from intermask.files import check_can_write
 from intermask.motion import Motion
 
-FORMATS = ("npz", "bvh", "mp4", "sheet")
-"""What a motion can be written as: its own file, two BVH files, a video, a contact sheet."""
+FORMATS = ("npz", "bvh", "html", "mp4", "sheet")
+"""What a motion can be written as; `docs/formats.md` describes each."""
 
-_ENDINGS = {"npz": (".npz",), "bvh": ("_1.bvh", "_2.bvh"), "mp4": (".mp4",), "sheet": (".png",)}
+_ENDINGS = {
+    "npz": (".npz",),
+    "bvh": ("_1.bvh", "_2.bvh"),
+    "html": (".html",),
+    "mp4": (".mp4",),
+    "sheet": (".png",),
+}
 _NAME_LENGTH = 40
 _NEEDS = {
     "mp4": (("vtkmodules", "vtk"), ("imageio_ffmpeg", "imageio-ffmpeg"), ("PIL", "pillow")),
@@ -52,7 +58,7 @@ def missing_extra(name: str) -> MissingExtra | None:
 def plain_stem(path: str | Path) -> Path:
     """A stem without the ending of one of its files: ``dance.npz`` means ``dance``."""
     base = Path(path)
-    if base.suffix in (".npz", ".mp4", ".bvh", ".png"):
+    if base.suffix in (".npz", ".mp4", ".bvh", ".html", ".png"):
         return base.with_suffix("")
     return base
 
@@ -132,6 +138,10 @@ def _write(
         write_npz(motion, path)
     elif name == "bvh":
         write_bvh(motion, path.with_name(path.name.removesuffix("_1.bvh") + ".bvh"))
+    elif name == "html":
+        from intermask.export.viewer import write_viewer
+
+        write_viewer(motion, path)
     elif name == "mp4":
         from intermask.export.video import render_mp4
 
