@@ -183,7 +183,7 @@ def test_a_missing_extra_costs_a_sentence_not_the_files(
         "generate", "Two people walk.", "--seconds", 1, "-o", tmp_path / "walk", "--model", bundle
     )
     assert result.exit_code == 0, result.output
-    assert names(tmp_path) == ["walk.npz", "walk_1.bvh", "walk_2.bvh"]
+    assert names(tmp_path) == ["walk.html", "walk.npz", "walk_1.bvh", "walk_2.bvh"]
     assert 'pip install "intermask[video]"' in result.stderr
     only = ("generate", "Two walk.", "--formats", "mp4", "--model", bundle)
     assert "video" in fails(*only, "-o", tmp_path / "x")
