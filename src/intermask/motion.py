@@ -16,6 +16,16 @@ FPS = 30.0
 
 
 @dataclass(frozen=True)
+class Caption:
+    """What happens in a part of a motion."""
+
+    text: str
+    start: float
+    """Seconds from the beginning of the motion."""
+    end: float
+
+
+@dataclass(frozen=True)
 class Motion:
     """Two people over time.
 
@@ -36,6 +46,8 @@ class Motion:
     """Seed that made this motion, if a model made it."""
     model: str = ""
     """Name of the model that made this motion, if one did."""
+    captions: tuple[Caption, ...] = ()
+    """What happens when, of a motion that was told in several sentences; in order."""
     skeleton: Skeleton = field(default=SMPL22, repr=False)
 
     def __post_init__(self) -> None:
@@ -68,11 +80,13 @@ class Motion:
 
     def cropped(self, start: int, stop: int) -> Motion:
         """Frames ``start`` up to ``stop`` (exclusive)."""
+        first, last, _ = slice(start, stop).indices(self.frames)
         return replace(
             self,
             positions=self.positions[:, start:stop],
             rotations=self.rotations[:, start:stop],
             root_rotations=self.root_rotations[:, start:stop],
+            captions=_cropped_captions(self.captions, first / self.fps, last / self.fps),
         )
 
     def swapped(self) -> Motion:
@@ -151,4 +165,16 @@ class SMPLXMotion(Motion):
             self.caption,
             self.seed,
             self.model,
+            self.captions,
         )
+
+
+def _cropped_captions(
+    captions: tuple[Caption, ...], start: float, end: float
+) -> tuple[Caption, ...]:
+    """Those of the part of a motion from ``start`` to ``end`` seconds, which becomes the whole."""
+    inside = (
+        replace(each, start=max(each.start, start) - start, end=min(each.end, end) - start)
+        for each in captions
+    )
+    return tuple(each for each in inside if each.end > each.start)

@@ -8,6 +8,8 @@
 | ``fps`` | frames per second |
 | ``joint_names``, ``parents`` | (22) names and parent indices (-1: root) |
 | ``caption``, ``seed``, ``model`` | where the motion came from; seed -1: none |
+| ``captions`` | only of a motion told in several sentences: (n) what happens |
+| ``caption_seconds`` | (n, 2) from when to when each of them happens |
 | ``schema_version`` | 1 |
 | ``frame``, ``units`` | the conventions above, as sentences |
 
@@ -40,7 +42,7 @@ from numpy.typing import NDArray
 from intermask.errors import UserError
 from intermask.files import atomic_path
 from intermask.geometry import matrix_to_axis_angle
-from intermask.motion import Motion, SMPLXMotion
+from intermask.motion import Caption, Motion, SMPLXMotion
 from intermask.skeleton import SMPL22, SMPLX55, Skeleton
 
 SCHEMA_VERSION = 1
@@ -92,6 +94,10 @@ def write_npz(motion: Motion, path: str | Path) -> Path:
         "frame": np.array(FRAME),
         "units": np.array(UNITS),
     }
+    if motion.captions:
+        content["captions"] = np.array([each.text for each in motion.captions])
+        spans = [(each.start, each.end) for each in motion.captions]
+        content["caption_seconds"] = np.array(spans, dtype=np.float64)
     if isinstance(motion, SMPLXMotion):
         content |= smplx_parameters(motion)
         content["rest_pelvis"] = np.array(motion.rest_pelvis, dtype=np.float64)
@@ -146,6 +152,7 @@ def read_npz(path: str | Path) -> Motion:
         caption=str(content.get("caption", "")),
         seed=None if seed < 0 else seed,
         model=str(content.get("model", "")),
+        captions=_captions(source, content),
     )
 
 
@@ -227,6 +234,21 @@ def _check_orthonormal(source: Path, arrays: dict[str, NDArray[np.float32]]) -> 
         off = float(np.abs(product - np.eye(3, dtype=np.float32)).max())
         if off > _ORTHONORMAL or bool((np.linalg.det(matrices) < 0).any()):
             raise UserError(f"{key} in {source} are not rotation matrices (off by {off:.2g})")
+
+
+def _captions(source: Path, content: dict[str, NDArray[Any]]) -> tuple[Caption, ...]:
+    texts = content.get("captions", np.zeros(0, dtype=np.str_))
+    spans = content.get("caption_seconds", np.zeros((0, 2)))
+    numbers = np.issubdtype(spans.dtype, np.number) and bool(np.isfinite(spans).all())
+    if texts.ndim != 1 or spans.shape != (len(texts), 2) or not numbers:
+        raise UserError(
+            f"captions in {source} have shape {texts.shape} and caption_seconds {spans.shape}; "
+            "expected (n,) sentences and their (n, 2) first and last seconds"
+        )
+    return tuple(
+        Caption(str(text), float(start), float(end))
+        for text, (start, end) in zip(texts, spans, strict=True)
+    )
 
 
 def _frame_rate(source: Path, content: dict[str, NDArray[Any]]) -> float:

@@ -125,7 +125,11 @@ def _off_balance(positions: Tensor) -> Tensor:
 
 
 def best_draft(
-    drafts: Sequence[Tensor], found: Sequence[Flaws], sentence: str, critic: Critic | None
+    drafts: Sequence[Tensor],
+    found: Sequence[Flaws],
+    sentence: str,
+    critic: Critic | None,
+    against: Sequence[float] | None = None,
 ) -> int:
     """Which draft looks like two people and, where a critic is at hand, like its sentence.
 
@@ -134,8 +138,11 @@ def best_draft(
         found: their flaws.
         sentence: what they were made of.
         critic: reads motion and sentences; None: flaws alone decide.
+        against: what else speaks against each draft, around 1 where it is plain to see.
     """
     marks = torch.tensor([each.weight for each in found])
+    if against is not None:
+        marks = marks + torch.tensor(list(against))
     if critic is not None:
         motions = critic.embed_motions([each[:, : critic.max_frames] for each in drafts])
         away = (motions - critic.embed_captions([sentence])).norm(dim=-1)

@@ -344,6 +344,7 @@ class InteractionGenerator:
         result = replace(
             with_kept(source, result, kept),
             caption=prompt,
+            captions=(),
             seed=request.seed,
             model=self.model.config.name,
         )

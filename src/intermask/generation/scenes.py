@@ -14,6 +14,7 @@ from torch import Tensor
 from intermask.conventions import FloorRule
 from intermask.generation.consolidate import ConsolidationOptions, consolidate
 from intermask.generation.world import (
+    EASE_FRAMES,
     Eased,
     GivenScene,
     ease_into,
@@ -43,15 +44,21 @@ class Scenes(Protocol):
         """
         ...
 
-    def place(self, given: Motion, kept: Tensor, stride: int) -> Any:
+    def place(self, given: Motion, kept: Tensor, stride: int, grounded: bool = False) -> Any:
         """An accepted motion of which frames (2, t) are kept, in the frame that models work in.
 
+        ``grounded``: the floor is at y = 0 of the given world, rather than at its lowest points.
         Its ``features`` are (2, t', f), not normalised; t' is t rounded up to whole columns.
         """
         ...
 
-    def settled(self, placed: Any, features: Tensor, kept: Tensor) -> Motion:
-        """Decoded features (2, t, f) beside the kept frames (2, t), in the caller's world."""
+    def settled(
+        self, placed: Any, features: Tensor, kept: Tensor, ease: int = EASE_FRAMES
+    ) -> Motion:
+        """Decoded features (2, t, f) beside the kept frames (2, t), in the caller's world.
+
+        ``ease``: most new frames that lead into a kept one.
+        """
         ...
 
 
@@ -84,11 +91,13 @@ class InterHumanScenes:
         """The body of a motion; hands are let go."""
         return given.body if isinstance(given, SMPLXMotion) else given
 
-    def place(self, given: Motion, kept: Tensor, stride: int) -> GivenScene:
+    def place(self, given: Motion, kept: Tensor, stride: int, grounded: bool = False) -> GivenScene:
         """See `place_given`."""
-        return place_given(given, kept, self.floor, stride)
+        return place_given(given, kept, self.floor, stride, grounded)
 
-    def settled(self, placed: GivenScene, features: Tensor, kept: Tensor) -> Motion:
+    def settled(
+        self, placed: GivenScene, features: Tensor, kept: Tensor, ease: int = EASE_FRAMES
+    ) -> Motion:
         """Bodies sized like the kept frames, eased into them and consolidated."""
         positions = placed.frame.lifted(decode_positions(features.double()))
         positions = sized_like(positions, placed.motion.positions, kept)
@@ -96,6 +105,7 @@ class InterHumanScenes:
             Eased(positions, decode_rotations(features.double())),
             Eased(placed.motion.positions, placed.motion.rotations),
             kept,
+            ease,
         )
         result = consolidate(
             eased.positions,

@@ -79,14 +79,16 @@ class InterXScenes:
             )
         return given
 
-    def place(self, given: Motion, kept: Tensor, stride: int) -> GivenPose:
-        """See `given_pose`."""
+    def place(self, given: Motion, kept: Tensor, stride: int, grounded: bool = False) -> GivenPose:
+        """See `given_pose`; the floor is where the data has it."""
         return given_pose(self.accepted(given), stride)
 
-    def settled(self, placed: GivenPose, features: Tensor, kept: Tensor) -> SMPLXMotion:
+    def settled(
+        self, placed: GivenPose, features: Tensor, kept: Tensor, ease: int = EASE_FRAMES
+    ) -> SMPLXMotion:
         """Smoothed, and eased into the kept frames (2, t)."""
         pose = self._smooth(_decoded(features), kept)
-        return self._motion(ease_into_pose(pose, placed.pose, kept), torch.float64)
+        return self._motion(ease_into_pose(pose, placed.pose, kept, ease), torch.float64)
 
     def _smooth(self, pose: Pose, kept: Tensor) -> Pose:
         change = fade_weights(kept).double()

@@ -26,7 +26,7 @@ from intermask import geometry
 from intermask.conventions import FloorRule
 from intermask.errors import UserError
 from intermask.motion import Motion
-from intermask.representation import canonicalise_pair, y_up_to_z_up
+from intermask.representation import POSITIONS, canonicalise_pair, y_up_to_z_up
 from intermask.skeleton import SMPL22
 from intermask.timeline import minimum_jerk
 
@@ -83,7 +83,9 @@ class GivenScene:
     """(2, t', 262) canonical, not normalised, float32; t' is t rounded up to whole columns."""
 
 
-def place_given(given: Motion, kept: Tensor, floor: FloorRule, stride: int) -> GivenScene:
+def place_given(
+    given: Motion, kept: Tensor, floor: FloorRule, stride: int, grounded: bool = False
+) -> GivenScene:
     """A given motion in the frame that models work in.
 
     The scene is placed by the first person's frame 0, whether it is kept or not: tokenizers expect
@@ -98,6 +100,8 @@ def place_given(given: Motion, kept: Tensor, floor: FloorRule, stride: int) -> G
         kept: (2, t) bool.
         floor: the model's rule.
         stride: frames a token column.
+        grounded: the floor is at y = 0 of the given world, whoever touches it; otherwise it is read
+            off the lowest points.
     """
     positions, rotations = given.positions.double(), given.rotations.double()
     absent = ~kept.any(1)
@@ -115,6 +119,10 @@ def place_given(given: Motion, kept: Tensor, floor: FloorRule, stride: int) -> G
     )
     pair = canonicalise_pair(loaded, floor)
     origins = torch.stack([placement.origin for placement in pair.placements])
+    features = pair.features
+    if grounded:
+        features = _raised(features, origins[:, 1])
+        origins = origins * origins.new_tensor((1.0, 0.0, 1.0))
     ground = origins[:, 1].amin()
     reference = pair.placements[0]
     frame = SceneFrame(
@@ -122,7 +130,15 @@ def place_given(given: Motion, kept: Tensor, floor: FloorRule, stride: int) -> G
         torch.stack((reference.origin[0], ground, reference.origin[2])),
         origins[:, 1] - ground,
     )
-    return GivenScene(frame, frame.to_scene(given), pair.features.float())
+    return GivenScene(frame, frame.to_scene(given), features.float())
+
+
+def _raised(features: Tensor, heights: Tensor) -> Tensor:
+    """Features (p, t, 262) of people who stand higher by ``heights`` (p,) metres."""
+    up = features.new_tensor((0.0, 1.0, 0.0)).repeat(SMPL22.joint_count)
+    raised = features.clone()
+    raised[..., POSITIONS] += heights[:, None, None] * up
+    return raised
 
 
 def _continuation(positions: Tensor, frames: int) -> Tensor:
