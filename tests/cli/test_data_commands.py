@@ -9,6 +9,7 @@ from typing import Any
 from acclaim import swaying, write_person
 from intermask import Motion
 from intermask.data.layout import InterHumanFolder
+from intermask.data.mapping_file import load_mapping
 from intermask.export.bvh import write_bvh
 
 
@@ -58,13 +59,29 @@ def test_import_bvh(run: Any, fails: Any, walk: Path, tmp_path: Path) -> None:
     assert any("walk about" in caption for caption in folder.captions(name))
     both = (takes / "walk_1.bvh", takes / "walk_2.bvh")
     one_take = tmp_path / "one"
-    assert run("data", "import", "bvh", *both, "-o", one_take, "--scale", 0.01).exit_code == 0
+    guessed = run("data", "import", "bvh", *both, "-o", one_take)
+    assert guessed.exit_code == 0 and "1 unit = 0.01 m (centimetres), guessed" in guessed.stdout
+    assert "names of SMPL" in guessed.stdout
     assert len(InterHumanFolder(one_take).names("train")) == 1
     assert "1 inputs" in fails("data", "import", "bvh", both[0], "-o", tmp_path / "x")
     assert "not both" in fails("data", "import", "bvh", "-o", tmp_path / "x")
     sentence = fails("data", "import", "bvh", takes, "-o", tmp_path / "x", "--mapping", "absent")
     assert "absent" in sentence
     assert not (tmp_path / "x").exists()
+
+
+def test_write_mapping(run: Any, fails: Any, walk: Path, tmp_path: Path) -> None:
+    first, _ = write_bvh(Motion.load(walk), tmp_path / "walk")
+    mapping = tmp_path / "mapping.json"
+    result = run("data", "import", "bvh", first, "--write-mapping", mapping)
+    assert result.exit_code == 0 and "all 22 joints" in result.stdout
+    assert load_mapping(mapping).rotations["left_knee"] == ("left_knee",)
+    first.write_text(first.read_text().replace("JOINT head", "JOINT Bone_5"))
+    sentence = fails("data", "import", "bvh", first, first, "-o", tmp_path / "x")
+    assert "--write-mapping" in sentence and "head" in sentence
+    result = run("data", "import", "bvh", first, "--write-mapping", mapping)
+    assert result.exit_code == 0 and "fill in head" in result.stdout
+    assert "-o data/NAME" in fails("data", "import", "bvh", first, first)
 
 
 def test_import_cmu(run: Any, fails: Any, tmp_path: Path) -> None:

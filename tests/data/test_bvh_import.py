@@ -13,7 +13,7 @@ import torch
 from intermask.data.bvh import BvhPair, import_bvh, import_bvh_pair, pairs_from_table
 from intermask.data.bvh_file import parse_bvh
 from intermask.data.bvh_joints import bvh_joints, bvh_pose, pose_positions
-from intermask.data.bvh_mapping import load_mapping, mapping_by_names
+from intermask.data.bvh_mapping import mapping_by_names
 from intermask.data.capture_faults import (
     bridge_rotations,
     faulty_frames,
@@ -22,6 +22,7 @@ from intermask.data.capture_faults import (
     runs_of,
 )
 from intermask.data.layout import InterHumanFolder
+from intermask.data.mapping_file import load_mapping
 from intermask.data.takes import ClipPlan, cut_into_clips, floor_height
 from intermask.errors import UserError
 from intermask.export.bvh import bvh_text

@@ -87,10 +87,10 @@ def import_interhuman(
         "intermask data import bvh lead.bvh follow.bvh -o data/dance --fps 60",
         "intermask data import bvh takes/ -o data/salsa --fps 60 --scale 1.28 --drop-first 8",
         'intermask data import bvh --pairs pairs.csv -o data/boxing --activity "box"',
+        "intermask data import bvh lead.bvh --write-mapping mapping.json",
     ),
 )
 def import_bvh(
-    output: OutOption,
     inputs: Annotated[
         list[Path] | None,
         typer.Argument(
@@ -126,6 +126,18 @@ def import_bvh(
             "Default: by the joints' names.",
         ),
     ] = None,
+    write_mapping: Annotated[
+        Path | None,
+        typer.Option(
+            "--write-mapping",
+            metavar="FILE",
+            help="Only write a mapping of the first file's joints, with what is recognised.",
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="OUT", help="The new dataset folder."),
+    ] = None,
     validation: Annotated[
         list[str] | None,
         typer.Option("--val", metavar="TAKE", help="A take of DIR to validate with; repeatable."),
@@ -146,12 +158,19 @@ def import_bvh(
 ) -> None:
     """Import takes of two people, a pair of BVH files each, that share one world.
 
-    Faults of the capture are found, bridged and counted. The motion is moved onto one mean-adult
-    body with hands and feet kept where they were in relation to the partner.
+    Joints named as by Mixamo, MotionBuilder, VRM, Unreal, LAFAN1, Rokoko, Xsens, Perception Neuron,
+    DAZ, 3ds Max, SMPL or CMU's conversions are recognised, whatever the rest pose; others need a
+    mapping. Faults of the capture are found, bridged and counted. The motion is moved onto one
+    mean-adult body with hands and feet kept where they were in relation to the partner.
     """
     from intermask.data.bvh import import_bvh as read_takes
     from intermask.files import check_new_folder
 
+    if write_mapping is not None:
+        _write_mapping(inputs or [], pairs, write_mapping)
+        return
+    if output is None:
+        raise UserError("say where the dataset is to be made: -o data/NAME")
     check_new_folder(output)
     takes = _takes(inputs or [], pairs, validation or (), test or ())
     with progress_bar("importing takes") as update:
@@ -328,6 +347,23 @@ def check(
         typer.echo(f"{len(report.problems)} problems")
         raise typer.Exit(PROBLEMS_FOUND)
     typer.echo("no problems")
+
+
+def _write_mapping(inputs: Sequence[Path], pairs: Path | None, output: Path) -> None:
+    from intermask.data.bvh_file import parse_bvh
+    from intermask.data.bvh_mapping import draft_of_mapping, match_joints
+    from intermask.files import atomic_path
+
+    one_file = len(inputs) == 1 and inputs[0].is_file()
+    first = inputs[0] if one_file else _takes(inputs, pairs, (), ())[0].file_a
+    file = parse_bvh(first)
+    with atomic_path(output) as temporary:
+        temporary.write_text(draft_of_mapping(file), encoding="utf-8")
+    missing = match_joints(file).missing
+    if missing:
+        typer.echo(f"{output}: fill in {', '.join(missing)}, and give it with --mapping {output}")
+    else:
+        typer.echo(f"{output}: all 22 joints of {first} were recognised; give it with --mapping")
 
 
 def _takes(

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from intermask.data.bvh_mapping import JointMapping
 from intermask.data.bvh_recording import read_bvh_people
 from intermask.data.captions import CaptionStyle
 from intermask.data.layout import SPLITS
+from intermask.data.mapping_file import JointMapping
 from intermask.data.takes import (
     ClipPlan,
     ImportedPair,

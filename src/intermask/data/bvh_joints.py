@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 
 from intermask.data.bvh_file import POSITION_CHANNELS, ROTATION_CHANNELS, Array, BvhFile, JointTree
-from intermask.data.bvh_mapping import JointMapping, resolve_mapping
+from intermask.data.bvh_mapping import resolve_mapping
 from intermask.data.bvh_rest import corrections_by_motion, is_standing, rest_corrections
 from intermask.data.bvh_units import PLAUSIBLE_HEIGHT_M, TYPICAL_HEIGHT_M, rest_height
+from intermask.data.mapping_file import JointMapping
 from intermask.errors import UserError
 from intermask.skeleton import SMPL22
 

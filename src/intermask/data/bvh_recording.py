@@ -10,8 +10,9 @@ import numpy as np
 
 from intermask.data.bvh_file import Array, BvhFile, parse_bvh
 from intermask.data.bvh_joints import BvhPose, bvh_pose, mapped_positions, rest_joints
-from intermask.data.bvh_mapping import JointMapping, resolve_mapping
+from intermask.data.bvh_mapping import resolve_mapping
 from intermask.data.bvh_units import guess_unit, rest_height, upright_turn
+from intermask.data.mapping_file import JointMapping
 from intermask.data.takes import Recording
 from intermask.errors import UserError
 
@@ -50,7 +51,7 @@ def read_bvh_people(
     mappings = tuple(resolve_mapping(file, mapping) for file in files)
     rests = [rest_joints(file, chosen) for file, chosen in zip(files, mappings, strict=True)]
     poses = [bvh_pose(file) for file in files]
-    notes = [f"joints: {name}" for name in dict.fromkeys(chosen.name for chosen in mappings)]
+    notes = [f"joints by {name}" for name in dict.fromkeys(chosen.name for chosen in mappings)]
     if unit_scale is None:
         height = float(np.mean([rest_height(rest) for rest in rests]))
         if height <= 0:

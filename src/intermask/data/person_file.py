@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from intermask.data.bvh_file import Array
-from intermask.data.bvh_mapping import JointMapping
 from intermask.data.bvh_recording import read_bvh_people
 from intermask.data.capture_faults import resample_positions, resample_rotations
+from intermask.data.mapping_file import JointMapping
 from intermask.data.retarget import retarget
 from intermask.data.single import npz_tables, read_single
 from intermask.data.takes import floor_height, repaired_joints

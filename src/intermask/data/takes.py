@@ -17,7 +17,7 @@ import torch
 
 from intermask.data.bvh_file import Array, JointTree
 from intermask.data.bvh_joints import BvhPose, SmplJoints, smpl_joints
-from intermask.data.bvh_mapping import JointMapping, resolve_mapping
+from intermask.data.bvh_mapping import resolve_mapping
 from intermask.data.captions import CaptionStyle, captions_of_clips
 from intermask.data.capture_faults import (
     CaptureFaults,
@@ -28,6 +28,7 @@ from intermask.data.capture_faults import (
     resample_rotations,
 )
 from intermask.data.layout import SPLITS, write_clip, write_provenance, write_split
+from intermask.data.mapping_file import JointMapping
 from intermask.data.retarget import Retargeted, retarget
 from intermask.errors import UserError
 from intermask.motion import FPS
