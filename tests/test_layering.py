@@ -63,6 +63,11 @@ MAY_IMPORT: dict[str, set[str]] = {
         "data", "evaluation.collision", "evaluation.physics", "motion", "representation", "solver",
         *FOUNDATION,
     },
+    # What made data knows, asked of models: does motion do what its sentence says?
+    "adherence": {
+        "choreography", "data", "evaluation", "generation", "motion", "representation", "solver",
+        *FOUNDATION,
+    },
     # A generator with all its parts: a training run is a model, an evaluator compares drafts.
     "loading": {
         "devices", "evaluation.evaluators", "generation", "smplx", "text", "training.runs",
@@ -74,8 +79,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     },
     # The command line sees everything, and nobody sees it.
     "cli": {
-        "bundle", "choreography", "data", "devices", "evaluation", "export", "generation",
-        "loading", "models", "motion",
+        "adherence", "bundle", "choreography", "data", "devices", "evaluation", "export",
+        "generation", "loading", "models", "motion",
         "official", "presets", "representation", "text", "training", *FOUNDATION,
     },
     "__main__": {"cli"},

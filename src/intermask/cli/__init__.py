@@ -12,6 +12,7 @@ import typer
 from intermask import __version__
 from intermask.cli.bench import bench_app
 from intermask.cli.compare import compare
+from intermask.cli.contacts import evaluate_contacts
 from intermask.cli.data import data_app
 from intermask.cli.evaluate import evaluate
 from intermask.cli.evaluators import import_evaluator
@@ -109,6 +110,13 @@ app.command(
         "-o tokenizer",
     ),
 )(evaluate_tokenizer)
+app.command(
+    "evaluate-contacts",
+    epilog=examples(
+        "intermask evaluate-contacts --data data/open -o contacts",
+        "intermask evaluate-contacts runs/transformer --data data/open -o contacts --prompts 50",
+    ),
+)(evaluate_contacts)
 app.command(
     epilog=examples("intermask info", "intermask info dance.npz", "intermask info runs/transformer")
 )(info)
