@@ -1,8 +1,9 @@
 """The base layer: one person of real motion who goes a planned way and does planned actions.
 
 `perform` plans a way (`paths`), searches the bank for the chain of clips that goes it
-(`matching`), joins them (`blending`), lays the result along the way, adds gestures on top, and
-puts the feet down (`footwork`). What two people do to each other comes later.
+(`matching`), joins them (`blending`), lays the result along the way, adds gestures on top,
+puts the feet down (`footwork`), and gives every rest a stance of its own (`stances`). What two
+people do to each other comes later.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from intermask.choreography.matching import (
 )
 from intermask.choreography.paths import Way, planned_way
 from intermask.choreography.plans import Act, PersonPlan
+from intermask.choreography.stances import take_stances
 from intermask.data.limbs import smooth_in_time
 from intermask.errors import UserError
 from intermask.geometry import (
@@ -96,7 +98,8 @@ def perform(
         if cast.is_upper:
             quaternions = _with_gesture(library, quaternions, cast)
     place, rotations = track_world(track, root, quaternion_to_matrix(quaternions))
-    return plant_feet(Body(offsets, scale * place, rotations), contacts)
+    planted = plant_feet(Body(offsets, scale * place, rotations), contacts)
+    return take_stances(planted, way.resting, generator)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ short.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import torch
@@ -59,17 +60,25 @@ def plant_feet(body: Body, contacts: Tensor) -> Body:
         _planted(positions, world, leg, contacts[:, 2 * side : 2 * side + 2])
         for side, leg in enumerate(LEGS)
     ]
-    sink = torch.stack(
-        [
-            _too_short(positions, leg, ankle, body.offsets)
-            for leg, (ankle, _) in zip(LEGS, goals, strict=True)
-        ]
-    ).amax(0)
-    down = _eased(sink)[:, None] * positions.new_tensor(_UP)
+    down = _sink(positions, body.offsets, [ankle for ankle, _ in goals])
     rotations = body.rotations.clone()
     for leg, (ankle, turn) in zip(LEGS, goals, strict=True):
         bend_leg(rotations, positions - down[:, None], world, leg, ankle, turn)
     return Body(body.offsets, body.root - down, rotations)
+
+
+def sunk(body: Body, ankles: Sequence[Tensor]) -> Body:
+    """The same body, its pelvis as low as legs need that reach for ankles (t, 3)."""
+    down = _sink(body.positions(), body.offsets, ankles)
+    return Body(body.offsets, body.root - down, body.rotations)
+
+
+def _sink(positions: Tensor, offsets: Tensor, ankles: Sequence[Tensor]) -> Tensor:
+    """(t, 3) metres down."""
+    depth = [
+        _too_short(positions, leg, ankle, offsets) for leg, ankle in zip(LEGS, ankles, strict=True)
+    ]
+    return _eased(torch.stack(depth).amax(0))[:, None] * positions.new_tensor(_UP)
 
 
 def _planted(

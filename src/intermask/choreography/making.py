@@ -51,7 +51,7 @@ from intermask.errors import UserError
 from intermask.files import check_new_folder, write_json
 from intermask.motion import Motion
 
-DATASET_VERSION = 1
+DATASET_VERSION = 2
 """Goes up when the same seed gives another dataset on purpose."""
 
 SPARE = 1 / 3

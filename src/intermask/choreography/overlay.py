@@ -47,10 +47,19 @@ _STILL = 0.004
 """Metres a frame below which a low foot stands."""
 _LOW = (0.13, 0.05)
 """Metres of ankles and balls above the floor up to which they may stand."""
-_SHORTEST_RETURN = 0.5
+_SHORTEST_RETURN = 0.66
 """Seconds in which a hand goes home at the quickest."""
 _DRAWN = 1.0
 """How much a frame's own elbow side (metres) counts beside the side of the frame before."""
+_SURE = 0.02
+"""Metres that are added to that at least."""
+_FROM_SHOULDER, _OUTWARDS = 0.32, 0.5
+"""Metres from its own shoulder at which a hand passes; and how far outwards, for each ahead."""
+_NEARLY = 0.3
+"""Share of a way before its end over which that ceases."""
+_ARM_OF = {arm[2]: arm for arm in ARMS}
+_TAKEN = 0.35
+"""Share of a reach from which an arm is bent for it alone."""
 _BOW = 0.08
 """Height of a reach's bow, as a share of its way."""
 
@@ -253,7 +262,22 @@ class Course:
         way = left - origin
         bow = _BOW * 4 * share * (1 - share) * way.detach().norm(dim=-1, keepdim=True)
         wanted = origin + share * way + bow * way.new_tensor((0.0, 1.0, 0.0))
+        if self.effector in _ARM_OF:
+            wanted = wanted + self._past_shoulder(posed, wanted.detach())
         return _point(posed, event.actor, event.effector, event.effector_offset), wanted
+
+    def _past_shoulder(self, posed: Posed, wanted: Tensor) -> Tensor:
+        """(t, 3) metres ahead and outwards: a hand does not pass through its own shoulder."""
+        own = self.event.actor
+        shoulder = _ARM_OF[self.effector][0]
+        near = wanted - posed.positions[own, :, shoulder].detach()
+        chest = posed.orientations[own, :, SMPL22.index("spine3")].detach()
+        side = _OUTWARDS if shoulder == ARMS[0][0] else -_OUTWARDS
+        away = chest @ chest.new_tensor((side, 0.0, 1.0))
+        free = minimum_jerk((1 - self.share) / _NEARLY)[:, None]
+        if self.last is not None:
+            free = free * ~self.coming[:, None]
+        return free * (_FROM_SHOULDER - near.norm(dim=-1, keepdim=True)).clamp_min(0.0) * away
 
 
 def _courses(events: Sequence[ContactEvent], base: Posed) -> list[Course]:
@@ -370,11 +394,10 @@ def _bend_arm(
     kept = rotation_between(end - middle, new_end - new_middle) @ world[:, elbow]
     fore = _towards(kept, fore, share[:, 0])
     collar = SMPL22.parents[shoulder]
-    active = share[..., None] > 0
-    rotations[:, shoulder] = torch.where(
-        active, world[:, collar].mT @ upper, rotations[:, shoulder]
-    )
-    rotations[:, elbow] = torch.where(active, upper.mT @ fore, rotations[:, elbow])
+    # An elbow comes from its own side of the arm, and goes back to it, without a jump.
+    taken = minimum_jerk(share[:, 0] / _TAKEN)
+    for joint, goal_turn in ((shoulder, world[:, collar].mT @ upper), (elbow, upper.mT @ fore)):
+        rotations[:, joint] = _towards(rotations[:, joint], goal_turn, taken)
     level = torch.eye(3).to(positions).expand(len(first), 3, 3)
     rotations[:, wrist] = _towards(rotations[:, wrist], level, share[:, 0])
 
@@ -423,21 +446,23 @@ def _carried(side: Tensor, line: Tensor) -> Tensor:
     """Sides (t, 3) across lines (t, 3) from shoulder to hand, which turn slowly.
 
     Where a line runs through its side, the side would jump from above it to below. Each frame's is
-    therefore that of the frame before, carried along and drawn to what it shall be, both ways in
-    time.
+    therefore that of the frame before, carried along and drawn to what it shall be. What comes of
+    that is late, and is therefore drawn to once more, backwards in time.
     """
     along = functional.normalize(line, dim=-1)
     wanted = side - (side * along).sum(-1, keepdim=True) * along
-    ways = []
-    for order in (range(len(side)), range(len(side) - 1, -1, -1)):
-        now, found = None, [side[0]] * len(side)
-        for frame in order:
-            drawn = wanted[frame] if now is None else now + _DRAWN * wanted[frame]
-            drawn = drawn - (drawn * along[frame]).sum() * along[frame]
-            now = functional.normalize(drawn, dim=0)
-            found[frame] = now
-        ways.append(torch.stack(found))
-    return functional.normalize(ways[0] + ways[1], dim=-1)
+    forwards = _followed(wanted, along)
+    sure = wanted.norm(dim=-1, keepdim=True) + _SURE
+    return _followed((sure * forwards).flip(0), along.flip(0)).flip(0)
+
+
+def _followed(wanted: Tensor, along: Tensor) -> Tensor:
+    """Unit sides (t, 3) across unit lines (t, 3), each that of before, drawn to a wanted one."""
+    found = [functional.normalize(wanted[0], dim=0)]
+    for goal, line in zip(wanted[1:], along[1:], strict=True):
+        drawn = found[-1] + _DRAWN * goal
+        found.append(functional.normalize(drawn - (drawn @ line) * line, dim=0))
+    return torch.stack(found)
 
 
 def _met(

@@ -22,7 +22,8 @@ def across(side: str, metres: float) -> float:
 def conclude(stage: Stage, facts: Mapping[str, str]) -> None:
     """What the two do when the act is over."""
     after = facts.get("after", "")
-    stage.wait(0.35)
+    # Whoever leaves turns early: first the hand comes back.
+    stage.wait(0.85 if after == "leaves" else 0.35)
     if after == "leaves":
         bend = stage.dice.between("bend", -0.7, 0.7)
         stage.clock = stage.leave(stage.actor, stage.dice.between("away", 1.3, 2.0), bend)
@@ -144,7 +145,7 @@ def wave_hand(
 ) -> float:
     """Raise a hand beside the head and swing it; when the last swing is over."""
     interval = stage.dice.between(f"wave{person}", *stage.tempo.interval)
-    reach = stage.reach_seconds()
+    reach = max(0.46, stage.reach_seconds())
     lift = 0.50 if high else 0.30
     inner, outer = (0.24, 0.46) if high else (0.28, 0.50)
     at = start + reach

@@ -30,10 +30,10 @@ _SHOULDER_HEIGHT = 0.50
 
 def pat_stance(way: str, side: str) -> Stance:
     """Where somebody stands whose hand shall reach a shoulder from that way."""
-    ahead = ahead_of_hand(_SHOULDER_HEIGHT, 0.0, 0.92) + 0.08
+    ahead = ahead_of_hand(_SHOULDER_HEIGHT, 0.0, 0.92) + 0.12
     if way == "beside":
         bearing = across(side, math.pi / 2 - 0.35)
-        return Stance(0.56, bearing, 0.0)
+        return Stance(0.60, bearing, 0.0)
     return Stance(ahead, 0.0, 0.0 if way == "behind" else math.pi)
 
 

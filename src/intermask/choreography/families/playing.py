@@ -85,7 +85,7 @@ def _dance(stage: Stage, facts: Mapping[str, str]) -> None:
         lean=0.0, tolerance=0.05,
     )  # fmt: skip
     for person in (0, 1):
-        stage.look(person, "head", at - reach, end)
+        stage.look(person, "head", at - reach, at)
     stage.clock = end + 0.1
     times = [stage.shift(person, -0.25, 0.0, stage.clock + 0.2, 0.7) for person in (0, 1)]
     stage.clock = max(times)
@@ -130,8 +130,8 @@ def _sneak(stage: Stage, facts: Mapping[str, str]) -> None:
     side, touched = facts["side"], facts["shoulder"]
     stage.meet(pat_stance("behind", side), "actor", facts["distance"], noticed=False)
     arrived = stage.clock
-    stage.lean(actor, 0.4, arrived - 0.4, pitch=0.22, rise=0.4)
-    stage.dip(actor, 0.4, arrived - 0.5, 0.09, rise=0.4)
+    stage.lean(actor, 0.9, max(0.1, arrived - 1.0), pitch=0.18, rise=0.9)
+    stage.dip(actor, 0.9, max(0.1, arrived - 1.1), 0.09, rise=0.9)
     for hand in ("left", "right"):
         point = (across(hand, 0.15), 0.02, 0.28)
         stage.pose_hand(actor, hand, point, 0.5, arrived - 0.7, reach=0.5, tolerance=0.1)
