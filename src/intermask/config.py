@@ -38,6 +38,10 @@ class TokenizerConfig:
     decoder_width: int = 256
     """Channels of the decoder's convolutions over time; architecture ``patch`` alone has them."""
     codebook_size: int = 1024
+    """Codes that a token may take."""
+    row_codebooks: bool = False
+    """Every row of the token map has a codebook of its own, of ``codebook_size`` codes; for
+    architecture ``patch``, whose rows hold different components. The paper's rows share one."""
     ema_decay: float = 0.99
     assignment_temperature: float = 0.5
     """Gumbel noise when training assigns codes (0.5 in the paper); 0 takes the nearest code."""
@@ -68,6 +72,8 @@ class TokenizerConfig:
         _fraction(self, "ema_decay", "dropout")
         if self.architecture == "patch" and self.position_frame != "root":
             raise ValueError('architecture "patch" needs position_frame "root"')
+        if self.row_codebooks and self.architecture != "patch":
+            raise ValueError('row_codebooks needs architecture "patch"')
         if (self.joints, self.joint_features) not in GRIDS.values():
             grids = " or ".join(f"{j} with {f} ({name})" for name, (j, f) in GRIDS.items())
             raise ValueError(
@@ -140,6 +146,8 @@ class TransformerConfig:
     """Width of the pooled text feature."""
     rows: int = 5
     """Body rows of the token map."""
+    row_codebooks: bool = False
+    """As in the tokenizer: a code's embedding and logits are those of its row."""
 
     def __post_init__(self) -> None:
         _positive(self, "codebook_size", "code_dim", "width", "layers", "heads", "feedforward")
@@ -320,6 +328,8 @@ class TokenizerTraining:
             raise ValueError(
                 'freeze_codes needs model.architecture "patch": a grid starts at noise'
             )
+        if self.model.row_codebooks and not self.freeze_codes:
+            raise ValueError("model.row_codebooks needs freeze_codes: they do not follow training")
 
 
 @dataclass(frozen=True, kw_only=True)

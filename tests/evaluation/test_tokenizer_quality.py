@@ -41,7 +41,7 @@ class ShiftingCoder:
     """Tokens that count columns; what comes out is what went in, moved by ``shift`` metres."""
 
     def __init__(self, shift: Tensor) -> None:
-        config = SimpleNamespace(dataset="interhuman", codebook_size=CODES)
+        config = SimpleNamespace(dataset="interhuman", codebook_size=CODES, row_codebooks=False)
         self.tokenizer = SimpleNamespace(config=config)
         self.shift = shift
         self.last: list[Tensor] = []

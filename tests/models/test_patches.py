@@ -83,3 +83,17 @@ def test_patches_need_the_root_frame() -> None:
 def test_split_windows_of_the_test_are_proper() -> None:
     grids = swaying(3)
     assert torch.allclose(join_root(split_root(grids)), grids, atol=1e-4)
+
+
+def test_codebooks_of_their_own_code_rows_more_finely() -> None:
+    grids = swaying(400) + 0.05 * torch.randn(
+        400, 16, 22, 12, generator=torch.Generator().manual_seed(1)
+    )
+    errors = []
+    for row_codebooks in (False, True):
+        tokenizer = model(row_codebooks=row_codebooks)
+        tokenizer.fit_start(grids, torch.Generator().manual_seed(0))
+        tokens = tokenizer.tokenize(grids)
+        assert tokens.max() < 64
+        errors.append((tokenizer.decode(tokens) - grids)[..., :3].norm(dim=-1).mean())
+    assert errors[1] < errors[0]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from golden_files import golden, largest_error
-from intermask.models.quantizer import EMACodebook
+from intermask.models.quantizer import EMACodebook, RowCodebooks
 
 
 def test_parity_of_evaluation() -> None:
@@ -117,3 +117,33 @@ def test_a_first_batch_smaller_than_the_codebook_fills_it() -> None:
     book.start(latents, torch.Generator().manual_seed(0))
     assert torch.equal(book.codebook[:5], latents)
     assert len(torch.unique(book.codebook, dim=0)) == 16
+
+
+def _row_codebooks() -> RowCodebooks:
+    books = RowCodebooks(3, 16, 8)
+    latents = torch.randn(400 * 3, 8, generator=torch.Generator().manual_seed(0))
+    books.start_from_clusters(latents, torch.Generator().manual_seed(1))
+    return books
+
+
+def test_a_row_is_coded_by_its_own_codebook() -> None:
+    books = _row_codebooks()
+    latents = torch.randn(2 * 5 * 3, 8, generator=torch.Generator().manual_seed(2))
+    indices = books.assign(latents)
+    for place, (latent, index) in enumerate(zip(latents, indices, strict=True)):
+        away = (books.codebook[place % 3] - latent).norm(dim=-1)
+        assert away.argmin() == index
+    tokens = indices.view(2, 5, 3).transpose(1, 2)
+    codes = books.lookup(tokens).transpose(1, 2).reshape(-1, 8)
+    assert torch.equal(books.assign(codes), indices), "a code is nearest to itself"
+    quantised = books(latents)
+    assert torch.equal(quantised.indices, indices)
+    assert torch.allclose(quantised.vectors, codes)
+
+
+def test_rows_with_equal_codebooks_are_one_codebook() -> None:
+    books, shared = _row_codebooks(), EMACodebook(16, 8)
+    books.codebook.copy_(books.codebook[:1].expand(3, 16, 8))
+    shared.codebook.copy_(books.codebook[0])
+    latents = torch.randn(30, 8, generator=torch.Generator().manual_seed(3))
+    assert torch.equal(books.assign(latents), shared.assign(latents))

@@ -171,3 +171,32 @@ def test_half_precision_attends_to_the_same_as_full_precision() -> None:
     rounded = (query.bfloat16(), key.bfloat16())
     hidden = attend(*rounded, changed.bfloat16(), visible)
     assert torch.equal(hidden, attend(*rounded, value.bfloat16(), visible))
+
+
+@torch.inference_mode()
+def test_rows_with_equal_codebooks_are_one_codebook() -> None:
+    torch.manual_seed(0)
+    shared = InterMTransformer(TINY).eval()
+    by_row = InterMTransformer(dataclasses.replace(TINY, row_codebooks=True)).eval()
+    state = shared.state_dict()
+    embedding, special = state["token_embedding.weight"].split([CODES, 3])
+    state["token_embedding.weight"] = torch.cat([embedding] * ROWS + [special])
+    for name in ("head.logits.weight", "head.logits.bias"):
+        state[name] = torch.cat([state[name]] * ROWS)
+    by_row.load_state_dict(state)
+    given = _random_inputs()
+    expected = shared(given.tokens, given.condition, given.valid)
+    assert torch.allclose(by_row(given.tokens, given.condition, given.valid), expected, atol=1e-5)
+
+
+@torch.inference_mode()
+def test_the_codebook_of_one_row_is_nothing_to_the_others() -> None:
+    torch.manual_seed(0)
+    model = InterMTransformer(dataclasses.replace(TINY, row_codebooks=True)).eval()
+    given = _random_inputs()
+    before = model(given.tokens, given.condition, given.valid)
+    model.head.logits.bias[2 * CODES : 3 * CODES] += 1.0
+    change = model(given.tokens, given.condition, given.valid) - before
+    assert torch.allclose(change[:, :, 2], torch.ones_like(change[:, :, 2]), atol=1e-5)
+    others = [row for row in range(ROWS) if row != 2]
+    assert change[:, :, others].abs().max() < 1e-5

@@ -204,7 +204,7 @@ def tokenizer_quality(
         world_mm,
         local_mm,
         fid,
-        CodeUse.of(by_row, codes),
+        _use_of_all(by_row, coder.tokenizer.config),
         tuple(CodeUse.of(row, codes) for row in by_row),
         tuple(joint_names),
     )
@@ -249,3 +249,11 @@ def acceleration_error(made: Tensor, true: Tensor, fps: float = FPS) -> float:
 def _or_none(value: Any) -> Any:
     """JSON has no NaN."""
     return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def _use_of_all(by_row: Tensor, config: TokenizerConfig) -> CodeUse:
+    """Use of the codes of all rows (s, m), in one codebook or in one for each row."""
+    if not config.row_codebooks:
+        return CodeUse.of(by_row, config.codebook_size)
+    first = config.codebook_size * torch.arange(len(by_row))[:, None]
+    return CodeUse.of(by_row + first, len(by_row) * config.codebook_size)

@@ -14,7 +14,7 @@ from intermask.config import GraphScope, TokenizerConfig
 from intermask.models import patches, root_frame
 from intermask.models.dropout import Dropout
 from intermask.models.patches import PatchDecoder, PatchEncoder
-from intermask.models.quantizer import EMACodebook, Noise
+from intermask.models.quantizer import EMACodebook, Noise, RowCodebooks
 from intermask.models.root_frame import RootFrame
 from intermask.models.short_convolution import Convolution
 from intermask.models.upsampling import convolve_upsampled
@@ -52,9 +52,7 @@ class MotionAutoencoder(nn.Module):
         self.config = config
         self.frame = RootFrame() if config.position_frame == "root" else None
         self.encoder, self.decoder = _body(config)
-        self.codebook = EMACodebook(
-            config.codebook_size, config.width, config.ema_decay, config.assignment_temperature
-        )
+        self.codebook = _codebook(config)
         self._initialise()
 
     def _initialise(self) -> None:
@@ -190,6 +188,13 @@ def _body(
         PatchEncoder(frames, PATCH_ROWS, width),
         PatchDecoder(frames, PATCH_ROWS, width, config.decoder_width, depth),
     )
+
+
+def _codebook(config: TokenizerConfig) -> EMACodebook | RowCodebooks:
+    size, width = config.codebook_size, config.width
+    if config.row_codebooks:
+        return RowCodebooks(PATCH_ROWS, size, width)
+    return EMACodebook(size, width, config.ema_decay, config.assignment_temperature)
 
 
 class JointGraph(nn.Module):

@@ -20,9 +20,6 @@ from intermask.models.root_frame import CHANNELS, ROOT_CHANNELS
 from intermask.skeleton import SMPL22
 
 JOINTS = SMPL22.joint_count
-COMPONENTS = 20
-"""Principal components that the rows share out among themselves."""
-
 _POSITION, _VELOCITY, _ROTATION = slice(0, 3), slice(3, 6), slice(6, 12)
 _ORIENTATION_REACH = 1.5
 """Weight of the pelvis's orientation: about how far it moves all joints, over how many."""
@@ -116,8 +113,8 @@ def fit(encoder: PatchEncoder, decoder: PatchDecoder, splits: Tensor) -> None:
     """Set both linear maps to the principal components of split windows (b, t, 22, 24).
 
     Components are dealt to the rows like cards, forth and back, so that all rows carry about the
-    same variance. Each row writes to channels of its own, which keeps the rows' codes apart in a
-    shared codebook.
+    same variance. There are as many as a code has channels. Each row writes to channels of its own,
+    which keeps the rows' codes apart in a shared codebook.
     """
     frames, rows = encoder.frames, encoder.rows
     width = encoder.components.out_features // rows
@@ -132,10 +129,11 @@ def fit(encoder: PatchEncoder, decoder: PatchDecoder, splits: Tensor) -> None:
     # What has no weight (velocities, the pelvis's copies) is predicted, not encoded.
     everything = (patches.double() - mean).T
     decode = torch.zeros(len(weight), rows * width, dtype=torch.float64)
-    for number in range(min(COMPONENTS, directions.shape[1])):
+    own = width // rows
+    for number in range(min(own * rows, directions.shape[1])):
         turn, place = divmod(number, rows)
         row = place if turn % 2 == 0 else rows - 1 - place
-        channel = row * width + (row * (COMPONENTS // rows) + turn) % width
+        channel = row * width + row * own + turn
         direction = directions[:, number]
         encode[channel, used] = direction * weight[used].double()
         score = weighted @ direction

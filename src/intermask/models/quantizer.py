@@ -182,6 +182,71 @@ class EMACodebook(nn.Module):
         return tiled
 
 
+class RowCodebooks(nn.Module):
+    """A codebook for each row of the token map, started from clusters and then left as it is.
+
+    A code's number means nothing without its row. Latents come in the order b, n, s.
+
+    Args:
+        rows: of the token map, s.
+        size: codes of each, k.
+        width: channels of a code, c.
+    """
+
+    codebook: Tensor
+    initialised: Tensor
+
+    def __init__(self, rows: int, size: int, width: int) -> None:
+        super().__init__()
+        self.rows, self.size, self.width = rows, size, width
+        self.register_buffer("codebook", torch.zeros(rows, size, width))
+        self.register_buffer("initialised", torch.tensor(False))
+
+    def forward(self, latents: Tensor, noise: Noise = None) -> Quantised:
+        """Quantise latents (m, c), each by the nearest code of its row; ``noise`` is not used."""
+        indices = self.assign(latents.detach())
+        rows = torch.arange(len(indices), device=indices.device) % self.rows
+        codes = self.codebook[rows, indices]
+        counts = torch.bincount(rows * self.size + indices, minlength=self.rows * self.size)
+        return Quantised(
+            latents + (codes - latents).detach(),
+            indices,
+            F.mse_loss(latents, codes),
+            perplexity(counts),
+        )
+
+    def lookup(self, tokens: Tensor) -> Tensor:
+        """Codes (b, s, n, c) of token maps (b, s, n)."""
+        rows = torch.arange(self.rows, device=tokens.device)[:, None]
+        return self.codebook[rows, tokens]
+
+    def assign(self, latents: Tensor) -> Tensor:
+        """Index (m,) of the nearest code of each latent's row."""
+        by_row = latents.float().view(-1, self.rows, self.width).transpose(0, 1)
+        with torch.autocast(latents.device.type, enabled=False):
+            lengths = self.codebook.square().sum(-1)
+            nearest = [
+                (lengths[row] - 2 * own @ self.codebook[row].T).argmin(1)
+                for row, own in enumerate(by_row)
+            ]
+        return torch.stack(nearest, 1).flatten()
+
+    @torch.no_grad()
+    def start_from_clusters(
+        self, latents: Tensor, generator: torch.Generator, rounds: int = 15
+    ) -> None:
+        """Start every row's codes at cluster centres of its latents, by Lloyd's algorithm.
+
+        Raises:
+            ValueError: fewer latents of a row than codes.
+        """
+        for row, own in enumerate(latents.view(-1, self.rows, self.width).unbind(1)):
+            clusters = EMACodebook(self.size, self.width).to(latents.device)
+            clusters.start_from_clusters(own.contiguous(), generator, rounds)
+            self.codebook[row] = clusters.codebook
+        self.initialised.fill_(True)
+
+
 def perplexity(counts: Tensor) -> Tensor:
     """How many codes are in use: exp of the entropy of how often (codes) each was taken."""
     share = counts / counts.sum().clamp_min(1)

@@ -296,13 +296,19 @@ class LogitsHead(nn.Module):
         super().__init__()
         self.dense = nn.Linear(config.width, config.width)
         self.modulation = Modulation(config.width, chunks=2)
-        self.logits = nn.Linear(config.width, config.codebook_size)
+        self.rows = config.rows if config.row_codebooks else 1
+        self.logits = nn.Linear(config.width, self.rows * config.codebook_size)
 
     def forward(self, people: Tensor, condition: Tensor) -> Tensor:
         """People (b, p, s, n, e), condition (b, e) -> (b, p, s, n, k)."""
         shift, scale = (rearrange(c, "b 1 e -> b 1 1 1 e") for c in self.modulation(condition))
-        logits: Tensor = self.logits(modulate(F.gelu(self.dense(people)), shift, scale))
-        return logits
+        modulated = modulate(F.gelu(self.dense(people)), shift, scale)
+        if self.rows == 1:
+            logits: Tensor = self.logits(modulated)
+            return logits
+        weight = rearrange(self.logits.weight, "(s k) e -> s e k", s=self.rows)
+        bias = rearrange(self.logits.bias, "(s k) -> s 1 k", s=self.rows)
+        return modulated @ weight + bias
 
 
 class InterMTransformer(nn.Module):
@@ -316,7 +322,8 @@ class InterMTransformer(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.config = config
-        self.token_embedding = nn.Embedding(config.codebook_size + 3, config.code_dim)
+        codes = config.codebook_size * (config.rows if config.row_codebooks else 1)
+        self.token_embedding = nn.Embedding(codes + 3, config.code_dim)
         self.token_projection = nn.Linear(config.code_dim, config.width)
         self.condition_projection = nn.Linear(config.condition_width, config.width)
         self.blocks = nn.ModuleList([Block(config) for _ in range(config.layers)])
@@ -334,21 +341,24 @@ class InterMTransformer(nn.Module):
 
     @torch.no_grad()
     def start_from_codes(self, codebook: Tensor) -> None:
-        """Start token embeddings and logits from the tokenizer's code vectors (k, c).
+        """Start token embeddings and logits from the tokenizer's code vectors (k, c) or (s, k, c).
 
         Codes of alike poses then begin with alike embeddings and alike logits, so that what is
         learned about one holds for its neighbours. Channels are scaled half way to equal
         deviation: the smallest ones hold detail, but they hold noise, too.
 
         Raises:
-            ValueError: not k codes as wide as the configuration's ``code_dim``.
+            ValueError: not k codes (of each row) as wide as the configuration's ``code_dim``.
         """
-        expected = (self.config.codebook_size, self.config.code_dim)
+        expected: tuple[int, ...] = (self.config.codebook_size, self.config.code_dim)
+        if self.config.row_codebooks:
+            expected = (self.config.rows, *expected)
         if tuple(codebook.shape) != expected:
             raise ValueError(
                 f"the codebook has shape {tuple(codebook.shape)}, the transformer expects "
-                f"{expected} (codebook_size, code_dim)"
+                f"{expected} (rows if each has its own, codebook_size, code_dim)"
             )
+        codebook = codebook.flatten(0, -2)
         codes = codebook / codebook.std(0).clamp_min(1e-6).sqrt()
         codes = codes / codes.square().mean().sqrt()
         self.token_embedding.weight[: len(codes)] = codes
@@ -377,6 +387,15 @@ class InterMTransformer(nn.Module):
         return logits
 
     def _embed(self, tokens: Tensor) -> Tensor:
+        """(b, p, s, n) ids, or (b, 1) that are none of codes, to (b, ..., e)."""
+        if self.config.row_codebooks:
+            size, rows = self.config.codebook_size, self.config.rows
+            # The ids that are no codes stand behind the codes of all rows.
+            special = tokens + size * (rows - 1)
+            if tokens.ndim == 4:
+                first = size * torch.arange(rows, device=tokens.device)[:, None]
+                special = torch.where(tokens < size, tokens + first, special)
+            tokens = special
         embedded: Tensor = self.token_projection(self.token_embedding(tokens))
         return embedded
 

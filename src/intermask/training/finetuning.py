@@ -70,6 +70,11 @@ class Origin:
         theirs, given = self.tokenizer.autoencoder, tokenizer.autoencoder
         pairs = (
             ("codes", theirs.config.codebook_size, given.config.codebook_size),
+            (
+                "codebooks",
+                theirs.rows if theirs.config.row_codebooks else 1,
+                given.rows if given.config.row_codebooks else 1,
+            ),
             ("rows", theirs.rows, given.rows),
             ("frames a column", theirs.stride, given.stride),
         )

@@ -402,6 +402,7 @@ def _read_run_of(folder: Path, stage: StageName) -> dict[str, Any]:
 def _check_codes(training: TransformerTraining, autoencoder: MotionAutoencoder) -> None:
     pairs = (
         ("codebook_size", autoencoder.config.codebook_size, training.model.codebook_size),
+        ("row_codebooks", autoencoder.config.row_codebooks, training.model.row_codebooks),
         ("rows", autoencoder.rows, training.model.rows),
     )
     for name, theirs, ours in pairs:

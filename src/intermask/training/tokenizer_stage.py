@@ -17,6 +17,7 @@ from intermask.data.batching import (
 )
 from intermask.kinematics import joint_errors
 from intermask.models.autoencoder import MotionAutoencoder
+from intermask.models.quantizer import RowCodebooks
 from intermask.representation import Normaliser
 from intermask.training.losses import bone_lengths, standing_feet, total
 from intermask.training.representations import (
@@ -122,7 +123,9 @@ class TokenizerStage:
         """Start the codes from the first batch that is quantised."""
         self._coded.clear()
         step, codebook = parts[0].step, self.model.codebook
-        if self.training.freeze_codes or step < self.training.quantise_from:
+        if isinstance(codebook, RowCodebooks) or self.training.freeze_codes:
+            return
+        if step < self.training.quantise_from:
             return
         if not codebook.initialised:
             with torch.no_grad():
@@ -134,11 +137,11 @@ class TokenizerStage:
 
     def finish(self, step: int, gather: Callable[[Tensor], Tensor]) -> dict[str, Tensor]:
         """Move the codes by the whole batch, and say how many are in use."""
-        if not self._coded:
+        codebook = self.model.codebook
+        if not self._coded or isinstance(codebook, RowCodebooks):
             return {}
         latents, indices = (torch.cat(each) for each in zip(*self._coded, strict=True))
         self._coded.clear()
-        codebook = self.model.codebook
         return {
             "perplexity": codebook.update(gather(latents), gather(indices), self._filling(step))
         }
