@@ -90,7 +90,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 HEAVY = {
     "transformers", "tokenizers", "huggingface_hub", "sentence_transformers", "ftfy", "regex",
     "vtk", "vtkmodules", "imageio_ffmpeg", "PIL", "tensorboard", "scipy", "h5py", "matplotlib",
-    "lightning_fabric", "yaml",
+    "lightning_fabric", "yaml", "pygltflib",
 }  # fmt: skip
 
 

@@ -24,6 +24,7 @@ from intermask.representation_smplx import encode
 from intermask.skeleton import SMPL22, SMPLX55
 from people55 import walking_smplx
 from tiny_smplx import rest_body
+from tumbling import tumbling
 from walking import walking_pair
 
 
@@ -122,14 +123,7 @@ def test_a_generated_motion_agrees(walkers: Motion, tmp_path: Path) -> None:
 
 
 def test_people_lying_down_and_tumbling(walkers: Motion, tmp_path: Path) -> None:
-    tumble = axis_angle_to_matrix(
-        torch.stack([torch.linspace(0, 2 * math.pi, 60), torch.zeros(60), torch.zeros(60)], -1)
-    )
-    motion = replace(
-        walkers,
-        positions=walkers.positions @ tumble.transpose(-1, -2),
-        root_rotations=tumble @ walkers.root_rotations,
-    )
+    motion = tumbling(walkers)
     assert largest_error(motion, write_bvh(motion, tmp_path / "tumble")) < 1e-4
 
 

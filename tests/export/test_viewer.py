@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import shutil
 import subprocess
-from dataclasses import replace
 from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
@@ -15,20 +13,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from intermask.errors import UserError
 from intermask.export.fitting import fit_body
-from intermask.export.mannequin import build_mannequin
+from intermask.export.mannequin import build_mannequin, strongest_weights
 from intermask.export.rig import rig_of
-from intermask.export.viewer import ViewerEntry, strongest_weights, viewer_page, write_viewer
+from intermask.export.viewer import ViewerEntry, viewer_page, write_viewer
 from intermask.generation.smplx_scenes import InterXScenes
-from intermask.geometry import axis_angle_to_matrix
-from intermask.motion import Motion
 from intermask.representation_smplx import encode
 from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22
 from people55 import walking_smplx
 from tiny_smplx import rest_body
+from tumbling import tumbling
 from walking import walking_pair
 
 POSES = """
@@ -68,21 +64,10 @@ def joints_on_page(page: str, seconds: list[float]) -> np.ndarray:
     return np.array(json.loads(result.stdout))
 
 
-def lying_and_tumbling(motion: Motion) -> Motion:
-    frames = motion.frames
-    angles = torch.linspace(0, 2 * math.pi, frames)
-    tumble = axis_angle_to_matrix(torch.stack((angles, 0 * angles, 0 * angles), -1))
-    return replace(
-        motion,
-        positions=motion.positions @ tumble.transpose(-1, -2),
-        root_rotations=tumble @ motion.root_rotations,
-    )
-
-
 def test_the_page_shows_the_joints() -> None:
     """Person 2 faces away; the other motion turns head over heels, so people lie, too."""
     walkers = walking_pair()
-    motions = [walkers, lying_and_tumbling(walkers)]
+    motions = [walkers, tumbling(walkers)]
     page = viewer_page([ViewerEntry(motion) for motion in motions], "walk")
     seconds = [frame / 30 for frame in range(60)]
     found = joints_on_page(page, seconds)

@@ -21,7 +21,7 @@ from walking import walking_pair
 
 def test_formats_are_read_once_each() -> None:
     assert parse_formats(" BVH, npz,bvh") == ("bvh", "npz")
-    with pytest.raises(UserError, match="'fbx'; choose from npz, bvh, html, mp4, sheet"):
+    with pytest.raises(UserError, match="'fbx'; choose from npz, bvh, glb, smplh, "):
         parse_formats("npz,fbx")
     with pytest.raises(UserError, match="no format"):
         parse_formats(" , ")

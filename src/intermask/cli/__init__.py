@@ -80,7 +80,9 @@ app.add_typer(bench_app, name="bench")
 app.add_typer(data_app, name="data")
 app.command(
     epilog=examples(
-        "intermask export dance.npz --to bvh", "intermask export dance.npz --to mp4,sheet -o film"
+        "intermask export dance.npz --to glb,html",
+        "intermask export dance.npz --to bvh --names mixamo -o for-mixamo",
+        "intermask export dance.npz --to mp4,gif,sheet -o film",
     )
 )(export)
 app.command(

@@ -87,7 +87,8 @@ FormatsOption = Annotated[
     str,
     typer.Option(
         "--formats",
-        help="What to write, with commas: npz, bvh, html (3D, in a browser), mp4, sheet (a PNG).",
+        help="What to write, with commas: npz, bvh, glb, smplh, smplx, html (3D, in a browser), "
+        "mp4, gif, sheet (a PNG).",
     ),
 ]
 StemOption = Annotated[

@@ -37,12 +37,15 @@ def usable_formats(text: str) -> tuple[str, ...]:
     return tuple(usable)
 
 
-def save(motion: Motion, stem: Path, formats: tuple[str, ...]) -> None:
-    """Write all formats of a motion and print the files' names, one a line."""
+def save(motion: Motion, stem: Path, formats: tuple[str, ...], names: str = "smpl") -> None:
+    """Write all formats of a motion and print the files' names, one a line.
+
+    ``names``: of the joints in files for other programs.
+    """
     from intermask.export.writing import write_all
 
     with progress_bar("drawing") as update:
-        files = write_all(motion, stem, formats, on_frame=update)
+        files = write_all(motion, stem, formats, names=names, on_frame=update)
     for path in files:
         typer.echo(str(path))
 

@@ -15,6 +15,9 @@ Array = NDArray[np.float64]
 PEOPLE = ((0.90, 0.42, 0.30), (0.16, 0.50, 0.66))
 """Colours of person 1 (coral) and person 2 (blue), RGB in 0..1."""
 
+MATERIALS = ("top", "trousers", "shoes", "skin", "hair")
+"""What the drawn people are made of."""
+
 
 class Body:
     """The drawn surface of one person."""
@@ -67,10 +70,27 @@ def clothes(mannequin: Mannequin, colour: tuple[float, float, float]) -> Array:
 
     It is an affine function of the person's colour, RGB in 0..1.
     """
+    return np.asarray(material_shares(mannequin) @ material_colours(colour))
+
+
+def material_colours(colour: tuple[float, float, float]) -> Array:
+    """(5, 3) RGB in 0..1 of `MATERIALS` for a person's colour."""
     main = np.array(colour)
-    skin = 0.12 * main + 0.88 * np.array((0.95, 0.84, 0.75))
-    trousers, shoes, hair = 0.52 * main + 0.06, 0.22 * main + 0.07, 0.30 * main + 0.05
-    palette = np.tile(main, (mannequin.weights.shape[1], 1))
+    return np.stack(
+        (
+            main,
+            0.52 * main + 0.06,
+            0.22 * main + 0.07,
+            0.12 * main + 0.88 * np.array((0.95, 0.84, 0.75)),
+            0.30 * main + 0.05,
+        )
+    )
+
+
+def material_shares(mannequin: Mannequin) -> Array:
+    """How much (n, 5) every point is made of each of `MATERIALS`; rows sum to 1."""
+    top, trousers, shoes, skin, hair = np.eye(len(MATERIALS))
+    palette = np.tile(top, (mannequin.weights.shape[1], 1))
     for name, paint in (
         ("hip", trousers), ("knee", trousers), ("ankle", shoes), ("foot", shoes), ("wrist", skin),
     ):  # fmt: skip
@@ -79,12 +99,12 @@ def clothes(mannequin: Mannequin, colour: tuple[float, float, float]) -> Array:
     palette[SMPL22.joint_count :] = skin  # jaw, eyes and fingers
     palette[SMPL22.index("pelvis")] = trousers
     # sharper than the skin weights, or the seams would be smears
-    weights = mannequin.weights**4
-    colours = weights / weights.sum(1, keepdims=True) @ palette
+    weights = mannequin.weights.astype(np.float64) ** 4
+    shares = weights / weights.sum(1, keepdims=True) @ palette
     # hair on top and behind tells at a glance where somebody looks
     head = SMPL22.index("head")
     local = (mannequin.points - mannequin.joint_positions[head]) @ mannequin.joint_rotations[head]
     hairline = np.maximum(local[:, 1] - 0.135 - 0.35 * local[:, 2], -0.005 - local[:, 2])
     hairline = np.minimum(hairline, local[:, 1] - 0.02)
     covered = np.clip(hairline / 0.012, 0.0, 1.0) * (mannequin.weights[:, head] > 0.5)
-    return np.asarray(colours + covered[:, None] * (hair - colours))
+    return np.asarray(shares + covered[:, None] * (hair - shares))

@@ -2,9 +2,9 @@
 
 Units are centimetres (what animation programs assume), y up, the motion's own frame rate. The rest
 pose is a T-pose that faces +z with left along +x, and each person keeps their own bone lengths.
-Joints have SMPL's names (SMPL-X's, where the motion has hands); all have three rotation channels,
-in the order Z X Y, and the pelvis has its position as well. The first joint is the pelvis, at no
-offset.
+Joints have SMPL's names (SMPL-X's, where the motion has hands) or those of another program; all
+have three rotation channels, in the order Z X Y, and the pelvis has its position as well. The first
+joint is the pelvis, at no offset.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from intermask.export.naming import written_names
 from intermask.export.rig import rig_of
 from intermask.files import atomic_path
 from intermask.motion import Motion
@@ -39,7 +40,7 @@ _LAST_BONE = 0.85  # of the one before, for the tips of fingers
 Array = NDArray[np.float64]
 
 
-def write_bvh(motion: Motion, stem: str | Path) -> tuple[Path, Path]:
+def write_bvh(motion: Motion, stem: str | Path, names: str = "smpl") -> tuple[Path, Path]:
     """Write ``STEM_1.bvh`` and ``STEM_2.bvh`` and return their paths.
 
     A motion whose rotations do not lead to its positions (one that was not consolidated) has its
@@ -48,11 +49,15 @@ def write_bvh(motion: Motion, stem: str | Path) -> tuple[Path, Path]:
     Args:
         motion: any motion; the files have its frames and frame rate.
         stem: path without the ending; ``dance`` and ``dance.bvh`` mean the same.
+        names: of the joints: one of `intermask.joint_names.WRITTEN_NAMINGS`.
+
+    Raises:
+        UserError: unknown names.
     """
     base = Path(stem)
     if base.suffix == ".bvh":
         base = base.with_suffix("")
-    texts = [bvh_text(motion, person) for person in range(2)]
+    texts = [bvh_text(motion, person, names) for person in range(2)]
     paths = tuple(base.with_name(f"{base.name}_{person + 1}.bvh") for person in range(2))
     for path, text in zip(paths, texts, strict=True):
         with atomic_path(path) as temporary:
@@ -60,10 +65,13 @@ def write_bvh(motion: Motion, stem: str | Path) -> tuple[Path, Path]:
     return paths[0], paths[1]
 
 
-def bvh_text(motion: Motion, person: int) -> str:
-    """One person (0 or 1) of a motion as the text of a BVH file."""
+def bvh_text(motion: Motion, person: int, names: str = "smpl") -> str:
+    """One person (0 or 1) of a motion as the text of a BVH file; see `write_bvh`."""
     rig = rig_of(motion, person)
-    lines = ["HIERARCHY", *_hierarchy(motion.skeleton, 0, rig.offsets * CENTIMETRES), "MOTION"]
+    tree = _hierarchy(
+        motion.skeleton, written_names(motion.skeleton, names), 0, rig.offsets * CENTIMETRES
+    )
+    lines = ["HIERARCHY", *tree, "MOTION"]
     lines += [f"Frames: {motion.frames}", f"Frame Time: {1.0 / motion.fps:.8f}"]
     angles = euler_angles(rig.rotations)[:, _depth_first(motion.skeleton)].reshape(
         motion.frames, -1
@@ -104,7 +112,9 @@ def _without_lock_warning(rotations: object) -> Array:
         return rotations.as_euler(EULER_ORDER, degrees=True)  # type: ignore[attr-defined]
 
 
-def _hierarchy(skeleton: Skeleton, joint: int, offsets: Array, depth: int = 0) -> list[str]:
+def _hierarchy(
+    skeleton: Skeleton, names: tuple[str, ...], joint: int, offsets: Array, depth: int = 0
+) -> list[str]:
     """Lines of the joint tree below and with ``joint``; ``offsets`` (j, 3) in file units."""
     indent = "\t" * depth
     children = _children(skeleton, joint)
@@ -112,17 +122,16 @@ def _hierarchy(skeleton: Skeleton, joint: int, offsets: Array, depth: int = 0) -
     rotation_channels = " ".join(f"{axis}rotation" for axis in EULER_ORDER)
     position_channels = "Xposition Yposition Zposition "
     channels = f"6 {position_channels}" if joint == 0 else "3 "
-    name = skeleton.names[joint]
     lines = [
-        f"{indent}{kind} {name}",
+        f"{indent}{kind} {names[joint]}",
         f"{indent}{{",
         f"{indent}\tOFFSET {_triple(offsets[joint])}",
         f"{indent}\tCHANNELS {channels}{rotation_channels}",
     ]
     for child in children:
-        lines += _hierarchy(skeleton, child, offsets, depth + 1)
+        lines += _hierarchy(skeleton, names, child, offsets, depth + 1)
     if not children:
-        known = _END_SITES.get(name)
+        known = _END_SITES.get(skeleton.names[joint])
         tip = _LAST_BONE * offsets[joint] if known is None else np.array(known) * CENTIMETRES
         lines += [
             f"{indent}\tEnd Site",

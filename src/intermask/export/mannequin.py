@@ -21,6 +21,9 @@ from intermask.geometry import axis_angle_to_matrix
 from intermask.kinematics import forward_kinematics, global_rotations
 from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22, SMPLX55, Skeleton
 
+MOVERS = 4
+"""Joints that move a point of the surface in files, at most: what glTF and graphics cards take."""
+
 Array = NDArray[np.float64]
 Single = NDArray[np.float32]
 
@@ -87,6 +90,20 @@ def build_mannequin(offsets: Array) -> Mannequin:
         joints,
         turns,
     )
+
+
+def strongest_weights(weights: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
+    """The joints (n, 4) that move each point most, and how much: 8-bit, rows sum to 255.
+
+    Args:
+        weights: (n, j), rows sum to 1.
+    """
+    movers = np.argsort(-weights, axis=1, kind="stable")[:, :MOVERS]
+    chosen = np.take_along_axis(weights, movers, 1).astype(np.float64)
+    chosen /= chosen.sum(1, keepdims=True)
+    whole = np.rint(255 * chosen).astype(np.int64)
+    whole[:, 0] += 255 - whole.sum(1)
+    return np.where(whole > 0, movers, 0), whole.astype(np.uint8)
 
 
 def girth(offsets: Array) -> float:

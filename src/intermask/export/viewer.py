@@ -25,7 +25,7 @@ from intermask.export.body import PEOPLE, clothes
 from intermask.export.camera import VIEWS, camera_direction, followed_centres
 from intermask.export.fitting import FittedBody, fit_body
 from intermask.export.floor import floor_height, frames_to_stand_on
-from intermask.export.mannequin import Mannequin, build_mannequin
+from intermask.export.mannequin import Mannequin, build_mannequin, strongest_weights
 from intermask.export.rig import Rig, rig_of
 from intermask.files import atomic_path
 from intermask.geometry import matrix_to_axis_angle
@@ -33,9 +33,6 @@ from intermask.motion import Motion, SMPLXMotion
 from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22, Skeleton
 
 Array = NDArray[np.float64]
-
-MOVERS = 4
-"""Joints that move a point of the surface in the page, at most."""
 
 _POINT_UNIT = 1 / 8192  # metres in a unit of the int16 points
 _SCRIPTS = ("matrices.js", "people.js", "shaders.js", "drawing.js", "player.js")
@@ -63,7 +60,8 @@ class ViewerEntry:
     @property
     def scenes(self) -> list[tuple[float, str]]:
         """(second, sentence), in order of time."""
-        caption = self.motion.caption if self.caption is None else self.caption
+        told = [(each.start, each.text) for each in self.motion.captions]
+        caption = (told or self.motion.caption) if self.caption is None else self.caption
         if isinstance(caption, str):
             return [(0.0, caption)] if caption else []
         return sorted((float(second), text) for second, text in caption)
@@ -142,20 +140,6 @@ class _PageBody:
             "weights": _base64(weights),
             "balls": [(self.skeleton.index(name), radius) for name, radius in _BALLS.items()],
         }
-
-
-def strongest_weights(weights: NDArray[np.floating]) -> tuple[NDArray[np.int64], NDArray[np.uint8]]:
-    """The joints (n, 4) that move each point most, and how much: 8-bit, rows sum to 255.
-
-    Args:
-        weights: (n, j), rows sum to 1.
-    """
-    movers = np.argsort(-weights, axis=1, kind="stable")[:, :MOVERS]
-    chosen = np.take_along_axis(weights, movers, 1).astype(np.float64)
-    chosen /= chosen.sum(1, keepdims=True)
-    whole = np.rint(255 * chosen).astype(np.int64)
-    whole[:, 0] += 255 - whole.sum(1)
-    return np.where(whole > 0, movers, 0), whole.astype(np.uint8)
 
 
 def _packed_entry(entry: ViewerEntry, bodies: dict[Skeleton, _PageBody]) -> dict[str, Any]:

@@ -12,25 +12,34 @@ from pathlib import Path
 
 from intermask.errors import MissingExtra, UserError
 from intermask.export.bvh import write_bvh
+from intermask.export.naming import check_naming
 from intermask.export.npz import write_npz
 from intermask.files import check_can_write
 from intermask.motion import Motion
 
-FORMATS = ("npz", "bvh", "html", "mp4", "sheet")
+FORMATS = ("npz", "bvh", "glb", "smplh", "smplx", "html", "mp4", "gif", "sheet")
 """What a motion can be written as; `docs/formats.md` describes each."""
 
 _ENDINGS = {
     "npz": (".npz",),
     "bvh": ("_1.bvh", "_2.bvh"),
+    "glb": (".glb",),
+    "smplh": ("_1_smplh.npz", "_2_smplh.npz"),
+    "smplx": ("_1_smplx.npz", "_2_smplx.npz"),
     "html": (".html",),
     "mp4": (".mp4",),
+    "gif": (".gif",),
     "sheet": (".png",),
 }
 _NAME_LENGTH = 40
+_DRAWING = (("vtkmodules", "vtk"), ("PIL", "pillow"))
 _NEEDS = {
-    "mp4": (("vtkmodules", "vtk"), ("imageio_ffmpeg", "imageio-ffmpeg"), ("PIL", "pillow")),
-    "sheet": (("vtkmodules", "vtk"), ("PIL", "pillow")),
+    "glb": ("glb", (("pygltflib", "pygltflib"),)),
+    "mp4": ("video", (*_DRAWING, ("imageio_ffmpeg", "imageio-ffmpeg"))),
+    "gif": ("video", _DRAWING),
+    "sheet": ("video", _DRAWING),
 }
+"""Extra of a format, and modules with the packages that bring them."""
 
 
 def parse_formats(text: str) -> tuple[str, ...]:
@@ -49,16 +58,17 @@ def parse_formats(text: str) -> tuple[str, ...]:
 
 def missing_extra(name: str) -> MissingExtra | None:
     """What a format lacks in this installation, if it lacks anything; imports nothing."""
-    for module, package in _NEEDS.get(name, ()):
+    extra, needed = _NEEDS.get(name, ("", ()))
+    for module, package in needed:
         if find_spec(module) is None:
-            return MissingExtra("video", package)
+            return MissingExtra(extra, package)
     return None
 
 
 def plain_stem(path: str | Path) -> Path:
     """A stem without the ending of one of its files: ``dance.npz`` means ``dance``."""
     base = Path(path)
-    if base.suffix in (".npz", ".mp4", ".bvh", ".html", ".png"):
+    if base.suffix in (".npz", ".mp4", ".bvh", ".glb", ".html", ".gif", ".png"):
         return base.with_suffix("")
     return base
 
@@ -101,6 +111,7 @@ def write_all(
     stem: str | Path,
     formats: Sequence[str],
     *,
+    names: str = "smpl",
     on_frame: Callable[[int, int], None] | None = None,
 ) -> tuple[Path, ...]:
     """Write a motion in several formats; all files appear at the end, together.
@@ -109,20 +120,22 @@ def write_all(
         motion: what to write; all formats show the same people.
         stem: path without an ending; folders above it are made.
         formats: names of `FORMATS`.
+        names: of the joints in BVH and GLB files, see `intermask.export.naming`.
         on_frame: called with (frames drawn, frames) while a video is made.
 
     Raises:
-        UserError: a file cannot be written.
-        MissingExtra: a picture or video was asked for without the extra ``video``.
+        UserError: a file cannot be written, or unknown names.
+        MissingExtra: a format was asked for without its extra.
     """
     check_output(stem, formats)
+    check_naming(names)
     base = plain_stem(stem)
     targets = files_of(stem, formats)
     base.absolute().parent.mkdir(parents=True, exist_ok=True)
     around = Path(tempfile.mkdtemp(prefix=f".{base.name}-", dir=base.absolute().parent))
     try:
         for name in formats:
-            _write(motion, around / files_of(stem, [name])[0].name, name, on_frame)
+            _write(motion, around / files_of(stem, [name])[0].name, name, names, on_frame)
         for target in targets:
             (around / target.name).replace(target)
     finally:
@@ -131,13 +144,26 @@ def write_all(
 
 
 def _write(
-    motion: Motion, path: Path, name: str, on_frame: Callable[[int, int], None] | None
+    motion: Motion,
+    path: Path,
+    name: str,
+    names: str,
+    on_frame: Callable[[int, int], None] | None,
 ) -> None:
     """Write one format; ``path`` is its first file."""
     if name == "npz":
         write_npz(motion, path)
     elif name == "bvh":
-        write_bvh(motion, path.with_name(path.name.removesuffix("_1.bvh") + ".bvh"))
+        write_bvh(motion, path.with_name(path.name.removesuffix("_1.bvh") + ".bvh"), names)
+    elif name == "glb":
+        from intermask.export.glb import write_glb
+
+        write_glb(motion, path, names)
+    elif name in ("smplh", "smplx"):
+        from intermask.export.amass import write_amass
+
+        stem = path.with_name(path.name.removesuffix(f"_1_{name}.npz"))
+        write_amass(motion, stem, "smplh" if name == "smplh" else "smplx")
     elif name == "html":
         from intermask.export.viewer import write_viewer
 
@@ -146,6 +172,10 @@ def _write(
         from intermask.export.video import render_mp4
 
         render_mp4(motion, path, progress=on_frame)
+    elif name == "gif":
+        from intermask.export.gif import render_gif
+
+        render_gif(motion, path, progress=on_frame)
     else:
         from intermask.export.sheet import render_sheet
 
