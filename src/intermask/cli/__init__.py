@@ -24,6 +24,7 @@ from intermask.cli.models import bundle, import_official, info
 from intermask.cli.nearest import nearest
 from intermask.cli.options import examples
 from intermask.cli.runs import runs_app
+from intermask.cli.story import story
 from intermask.cli.tokenizer import evaluate_tokenizer
 from intermask.cli.train import train_app
 
@@ -74,6 +75,13 @@ app.command(
         'intermask complete dance.npz "They turn." --keep 0:1.0 --person 2 -o filled',
     )
 )(complete)
+app.command(
+    epilog=examples(
+        "intermask story --example > story.yaml",
+        "intermask story story.yaml --check",
+        "intermask story story.yaml -o out/story",
+    )
+)(story)
 app.add_typer(train_app, name="train")
 app.add_typer(runs_app, name="runs")
 app.add_typer(bench_app, name="bench")

@@ -40,12 +40,15 @@ EASE_SPEED = 0.6
 LONGEST_EASE = 45
 """Most frames over which they are led there."""
 FARTHEST = 2.5
-"""Metres between two people at the end of a window beyond which a draft is marked down: what
+"""Metres between two people at the end of a window beyond which a draft leads them astray: what
 follows begins there, and models know people who are near each other."""
-_STEP_WEIGHT = 6.0
-_APART_WEIGHT = 2.0
+_ALIKE = 0.1
+"""Metres by which drafts may differ that are alike in where they lead from and to."""
 _SPEED_FRAMES = 4
 """New frames over which the speed is read at which a window begins."""
+
+_DRAWING = 0.85
+"""Share of a window's time in which its tokens are drawn; then it is settled."""
 
 Progress = Callable[[int, int], None]
 """Called with frames done and frames in all."""
@@ -71,7 +74,7 @@ def tell(
         options: how tokens are drawn, and progress of the drawing.
         finished: where windows are kept until the story is told, to go on after an interruption;
             None: only in memory.
-        on_progress: called after every window.
+        on_progress: called while a window is drawn, and when it is done.
 
     Raises:
         UserError: an unusable sentence, duration or seed.
@@ -122,11 +125,12 @@ def told(
     for number, window in enumerate(plan.windows):
         part = finished.find(number, keys[number]) if finished is not None else None
         if part is None or part.frames != window.frames:
+            watched = _watched(options, window, lambda done: on_progress(done, plan.frames))
             if tail is None or begun is None:
-                part = _first(generator, window, options)
+                part = _first(generator, window, watched)
             else:
                 overlap = tail.cropped(tail.frames - window.overlap, tail.frames)
-                part = continued(generator, overlap, window, begun, options)
+                part = continued(generator, overlap, window, begun, watched)
             if finished is not None:
                 finished.keep(number, keys[number], part)
         begun = begun or _stance(part)
@@ -134,6 +138,19 @@ def told(
         tail = tail.cropped(max(0, tail.frames - OVERLAP_FRAMES), tail.frames)
         yield part
         on_progress(window.start + window.frames, plan.frames)
+
+
+def _watched(
+    options: GenerationOptions, window: Window, tell_frames: Callable[[int], None]
+) -> GenerationOptions:
+    """Options whose drawing also tells how many frames of the story are done."""
+
+    def on_step(number: int, rounds: int, tokens: Tensor) -> None:
+        if options.on_step is not None:
+            options.on_step(number, rounds, tokens)
+        tell_frames(window.start + round(_DRAWING * window.frames * number / rounds))
+
+    return replace(options, on_step=on_step)
 
 
 @torch.no_grad()
@@ -212,13 +229,13 @@ def _best(
     if len(drafts) == 1:
         return 0
     joints = [generator.scenes.rough(draft) for draft in drafts]
-    found = [flaws(each) for each in joints]
     apart = [float((each[0, -1, 0] - each[1, -1, 0])[[0, 2]].norm()) for each in joints]
-    against = [
-        _STEP_WEIGHT * step + _APART_WEIGHT * max(0.0, distance - FARTHEST)
-        for step, distance in zip(steps, apart, strict=True)
+    astray = [
+        step + max(0.0, distance - FARTHEST) for step, distance in zip(steps, apart, strict=True)
     ]
-    return best_draft(drafts, found, text, generator.critic, against)
+    fit = [place for place, way in enumerate(astray) if way <= min(astray) + _ALIKE]
+    found = [flaws(joints[place]) for place in fit]
+    return fit[best_draft([drafts[place] for place in fit], found, text, generator.critic)]
 
 
 def _stance(motion: Motion) -> SceneFrame:

@@ -29,6 +29,8 @@ know where they go."""
 class Window:
     """One step of a story."""
 
+    scene: int
+    """The scene's number, from 1 on."""
     text: str
     seed: int
     start: int
@@ -103,7 +105,7 @@ def plan_story(
             overlap = min(OVERLAP_FRAMES, start) // stride * stride
             ahead = min(AHEAD_FRAMES, max_frames - overlap - size)
             own = (seed, number, part) if scene.seed is None else (scene.seed, part)
-            windows.append(Window(scene.text, _mixed(own), start, size, overlap, ahead))
+            windows.append(Window(number, scene.text, _mixed(own), start, size, overlap, ahead))
             start += size
     return StoryPlan(tuple(windows), tuple(captions))
 
