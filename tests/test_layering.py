@@ -50,7 +50,7 @@ MAY_IMPORT: dict[str, set[str]] = {
         "representation_smplx", "smplx", "text", *FOUNDATION,
     },
     "generation": {
-        "bundle", "devices", "models", "masking", "text", "representation",
+        "bundle", "data.augment", "devices", "models", "masking", "text", "representation",
         "representation_smplx", "motion", "smplx", "solver", *FOUNDATION,
     },
     "evaluation": {

@@ -32,7 +32,7 @@ SECONDS = [2.0, 1.1, 0.5]
 PARTS = ("positions", "rotations", "root_rotations")
 
 
-QUICK = ConsolidationOptions(rounds=2, settling=None)
+QUICK = ConsolidationOptions(rounds=2, settling=None, pacing=False)
 """Consolidation has tests of its own; here it only must not spoil anything."""
 
 

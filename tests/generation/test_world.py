@@ -14,8 +14,8 @@ from intermask.generation.world import (
     EASE_FRAMES,
     Eased,
     ease_into,
+    frames_in_ranges,
     kept_columns,
-    kept_frames,
     place_given,
     sized_like,
     with_kept,
@@ -104,10 +104,10 @@ def test_the_world_does_not_matter() -> None:
 
 
 def test_ranges_become_frames() -> None:
-    kept = kept_frames([(0, 1), (1.5, 2.0)], 60, 30.0)
+    kept = frames_in_ranges([(0, 1), (1.5, 2.0)], 60, 30.0)
     assert kept.nonzero().flatten().tolist() == [*range(30), *range(45, 60)]
-    assert not kept_frames([], 60, 30.0).any()
-    assert kept_frames([(1.0, 2.0)], 59, 30.0).sum() == 29  # "2 seconds" of 1.97
+    assert not frames_in_ranges([], 60, 30.0).any()
+    assert frames_in_ranges([(1.0, 2.0)], 59, 30.0).sum() == 29  # "2 seconds" of 1.97
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_ranges_become_frames() -> None:
 )
 def test_unusable_ranges_are_named(ranges, message) -> None:
     with pytest.raises(UserError, match=message):
-        kept_frames(ranges, 60, 30.0)
+        frames_in_ranges(ranges, 60, 30.0)
 
 
 def test_a_column_is_known_if_all_its_frames_are_kept() -> None:
@@ -207,7 +207,7 @@ def test_speed_goes_on_across_the_boundary() -> None:
 
 
 @pytest.mark.parametrize("person", [0, 1])
-def test_bodies_get_the_size_of_the_kept_frames(person: int) -> None:
+def test_bodies_get_the_size_of_the_frames_in_ranges(person: int) -> None:
     given = walking_pair(30).positions.double()
     small = 0.8 * given + torch.tensor([0.5, 0.2, 0.0], dtype=torch.double)
     kept = torch.zeros(2, 30, dtype=torch.bool)

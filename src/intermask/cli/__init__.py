@@ -14,14 +14,16 @@ from intermask.cli.bench import bench_app
 from intermask.cli.compare import compare
 from intermask.cli.contacts import evaluate_contacts
 from intermask.cli.data import data_app
+from intermask.cli.editing import complete, edit, extend, mirror, react, swap, vary
 from intermask.cli.evaluate import evaluate
 from intermask.cli.evaluators import import_evaluator
 from intermask.cli.export import export
 from intermask.cli.failures import SentenceGroup
-from intermask.cli.generate import complete, generate, react
+from intermask.cli.generate import generate
 from intermask.cli.measure import measure
 from intermask.cli.models import bundle, import_official, info
 from intermask.cli.nearest import nearest
+from intermask.cli.option_groups import grouped
 from intermask.cli.options import examples
 from intermask.cli.runs import runs_app
 from intermask.cli.story import story
@@ -63,18 +65,42 @@ app.command(
         'intermask generate "Two people dance salsa." --seconds 4 --seed 0 -o dance',
         'intermask generate "One person throws the other." --formats npz,bvh',
         "intermask generate --prompts prompts.txt -o out/",
+        'intermask generate "They dance salsa." --variants 3 -o dance',
         'intermask generate "Two people bow." --model runs/transformer -o bow',
     )
-)(generate)
+)(grouped(generate))
 app.command(
-    epilog=examples('intermask react dance.npz "Two people dance salsa." --person 1 -o reply')
-)(react)
+    epilog=examples(
+        'intermask react dance.npz "Two people dance salsa." --person 1 -o reply',
+        'intermask react leader.bvh "Two people dance salsa." --variants 3 -o partner',
+    )
+)(grouped(react))
 app.command(
     epilog=examples(
         'intermask complete dance.npz "They turn." --keep 0:1.0 --keep 3.0:4.0 -o filled',
         'intermask complete dance.npz "They turn." --keep 0:1.0 --person 2 -o filled',
     )
-)(complete)
+)(grouped(complete))
+app.command(
+    epilog=examples(
+        'intermask edit dance.npz "They turn." --range 1.0:2.5 -o turned',
+        "intermask edit dance.npz --range 1.0:2.5 --person 2 --variants 3",
+    )
+)(grouped(edit))
+app.command(
+    epilog=examples(
+        'intermask extend dance.npz "They bow." --after 3 -o longer',
+        "intermask extend dance.npz --before 2 --after 2",
+    )
+)(grouped(extend))
+app.command(
+    epilog=examples(
+        "intermask vary dance.npz --variants 4 -o other",
+        'intermask vary dance.npz "They turn quickly." --keep-ends 0.5 --person 1',
+    )
+)(grouped(vary))
+app.command(epilog=examples("intermask swap dance.npz -o swapped"))(swap)
+app.command(epilog=examples("intermask mirror dance.npz -o mirrored --formats npz,mp4"))(mirror)
 app.command(
     epilog=examples(
         "intermask story --example > story.yaml",

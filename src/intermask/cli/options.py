@@ -163,8 +163,8 @@ class SamplingChanges:
         return replace(sampling, **{k: v for k, v in wanted.items() if v is not None})
 
 
-def parse_ranges(texts: list[str]) -> list[tuple[float, float]]:
-    """Ranges of seconds written ``start:end``.
+def parse_ranges(texts: list[str], option: str = "--keep") -> list[tuple[float, float]]:
+    """Ranges of seconds written ``start:end``, given to an option.
 
     Raises:
         UserError: another form.
@@ -175,7 +175,7 @@ def parse_ranges(texts: list[str]) -> list[tuple[float, float]]:
             start, end = (float(part) for part in text.split(":"))
         except ValueError as error:
             raise UserError(
-                f"--keep {text} is no range; write start:end in seconds, such as 0:1.5"
+                f"{option} {text} is no range; write start:end in seconds, such as 0:1.5"
             ) from error
         ranges.append((start, end))
     return ranges

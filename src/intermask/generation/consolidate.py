@@ -18,6 +18,7 @@ from torch import Tensor
 
 from intermask.generation.jumps import spread_jumps
 from intermask.generation.landing import land
+from intermask.generation.pacing import paced
 from intermask.generation.rigid_bones import (
     hand_relations,
     project_onto_bones,
@@ -54,6 +55,8 @@ class ConsolidationOptions:
     """A person who hovers or sinks by up to this many metres all the time is set on the floor."""
     landing: float = 0.4
     """A pair in the air for longer than a leap comes down, by up to this many metres; 0: never."""
+    pacing: bool = True
+    """Whether new frames beside kept ones are held to the pace of the clip (`pacing`)."""
     rounds: int = 25
     """Rounds of the solver."""
 
@@ -101,8 +104,7 @@ def consolidate(
     known_roots = None if root_rotations is None else root_rotations.double()
     change = fade_weights(kept).double()
     steady = land(spread_jumps(given[0], change, fps), change, fps, options.landing)
-    smooth = smooth_positions(steady, options.smoothing)
-    smooth = calm_bursts(smooth, fps) if options.calming else smooth
+    smooth = _without_jitter(steady, fps, options)
     targets = steady + change[..., None, None] * (smooth - steady)
     targets = _grounded(targets, kept, options.grounding)
     smooth_turns = smooth_rotations(given[1], options.smoothing)
@@ -120,6 +122,8 @@ def consolidate(
     bodies = Bodies(offsets[:, 0], solved[..., 0, :], together)
     if options.settling is not None:
         bodies = settle(bodies, change, relations, fps, options.settling)
+    if options.pacing and bool(kept.any()):
+        bodies = paced(bodies, given[0], kept, fps)
     final = bodies.posed().positions
     roots, turned = bodies.rotations[:, :, 0], bodies.rotations[:, :, 1:]
     if known_roots is not None:
@@ -127,6 +131,24 @@ def consolidate(
     joints = torch.where(kept[..., None, None, None], given[1], turned)
     final = torch.where(kept[..., None, None], given[0], final)
     return Consolidated(*(part.to(positions.dtype) for part in (final, roots, joints)))
+
+
+def steadied(
+    positions: Tensor, rotations: Tensor, fps: float, options: ConsolidationOptions
+) -> tuple[Tensor, Tensor]:
+    """Decoded positions (p, t, 22, 3) and rotations (p, t, 21, 3, 3) without jumps and jitter.
+
+    What eases into kept frames must be steady before it does: beside them `consolidate` can change
+    little. It then has nothing left to smooth.
+    """
+    everywhere = positions.new_ones(positions.shape[:2])
+    steady = _without_jitter(spread_jumps(positions, everywhere, fps), fps, options)
+    return steady, smooth_rotations(rotations, options.smoothing)
+
+
+def _without_jitter(positions: Tensor, fps: float, options: ConsolidationOptions) -> Tensor:
+    smooth = smooth_positions(positions, options.smoothing)
+    return calm_bursts(smooth, fps) if options.calming else smooth
 
 
 def person_offsets(

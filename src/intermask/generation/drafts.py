@@ -9,7 +9,7 @@ judge: it likes the motion best that it would have made anyway.)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -124,6 +124,33 @@ def _off_balance(positions: Tensor) -> Tensor:
     return torch.maximum(left, -right).clamp_min(0.0).norm(dim=-1)
 
 
+@dataclass(frozen=True)
+class Choice:
+    """Which of several drafts of a motion was kept, and what each of them was like."""
+
+    chosen: int
+    """Counts from 0."""
+    flaws: tuple[float, ...]
+    """`Flaws.weight` of each draft, and what else spoke against it."""
+    distances: tuple[float, ...] | None
+    """From each draft to the sentence, as the critic reads both; None: without a critic."""
+
+    def describe(self) -> str:
+        """One sentence."""
+
+        def among(values: tuple[float, ...]) -> str:
+            return f"{values[self.chosen]:.2f} ({min(values):.2f} to {max(values):.2f})"
+
+        text = f"draft {self.chosen + 1} of {len(self.flaws)} is kept: flaws {among(self.flaws)}"
+        if self.distances is None:
+            return f"{text}; there is no evaluator to compare drafts with the text"
+        return f"{text}, distance to the text {among(self.distances)}"
+
+
+OnChoice = Callable[[int, Choice], None]
+"""Called with the seed of a motion and what was chosen for it."""
+
+
 def best_draft(
     drafts: Sequence[Tensor],
     found: Sequence[Flaws],
@@ -140,11 +167,23 @@ def best_draft(
         critic: reads motion and sentences; None: flaws alone decide.
         against: what else speaks against each draft, around 1 where it is plain to see.
     """
-    marks = torch.tensor([each.weight for each in found])
-    if against is not None:
-        marks = marks + torch.tensor(list(against))
+    return compared(drafts, found, sentence, critic, against).chosen
+
+
+def compared(
+    drafts: Sequence[Tensor],
+    found: Sequence[Flaws],
+    sentence: str,
+    critic: Critic | None,
+    against: Sequence[float] | None = None,
+) -> Choice:
+    """`best_draft` with what led to it."""
+    more = against or [0.0] * len(found)
+    weights = tuple(each.weight + other for each, other in zip(found, more, strict=True))
+    marks, distances = torch.tensor(weights), None
     if critic is not None:
         motions = critic.embed_motions([each[:, : critic.max_frames] for each in drafts])
         away = (motions - critic.embed_captions([sentence])).norm(dim=-1)
         marks = marks + _DISTANCE_WEIGHT * away
-    return int(marks.argmin())
+        distances = tuple(away.tolist())
+    return Choice(int(marks.argmin()), weights, distances)

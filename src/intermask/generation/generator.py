@@ -1,7 +1,8 @@
-"""Sentences to motions of two people: generate, react, complete.
+"""Sentences to motions of two people: generate, react, complete, edit, extend, vary.
 
-All three do one thing: lay out token maps with MASK where something is unknown, let the sampler
-fill them, and decode. A reaction knows all tokens of one person, a completion knows columns.
+All of them do one thing: lay out token maps with MASK where something is unknown, let the sampler
+fill them, and decode. A reaction knows all tokens of one person, a completion or an edit (see
+`editing`) knows columns.
 
 Shapes: `b` batch, `p` person (2), `s` token row, `n` token column, `t` frame, `w` text width.
 """
@@ -23,33 +24,34 @@ from intermask.conventions import MIN_FRAMES
 from intermask.errors import UserError
 from intermask.generation.coding import CODED_TOGETHER, FeatureCoder
 from intermask.generation.consolidate import ConsolidationOptions
-from intermask.generation.drafts import Critic, best_draft, draft_seeds, flaws
+from intermask.generation.drafts import Critic, compared, draft_seeds, flaws
 from intermask.generation.durations import DurationEstimate, DurationEstimator
+from intermask.generation.editing import MotionEditing
 from intermask.generation.requests import (
     DEFAULT_OPTIONS,
     GenerationOptions,
     KnownTokens,
     Request,
-    check_given,
     checked_prompts,
     checked_requests,
     checked_seed,
-    person_index,
 )
 from intermask.generation.sampler import MaskedSampler, guided
 from intermask.generation.scenes import InterHumanScenes, Scenes
 from intermask.generation.smplx_scenes import InterXScenes
-from intermask.generation.world import kept_columns, kept_frames, with_kept
+from intermask.generation.world import kept_columns, off_seams, with_kept
 from intermask.masking import mask_id, padding_id
 from intermask.motion import FPS, Motion
 from intermask.smplx import BODY_MODEL, RestBody
 from intermask.text import TextEncoder
 
+_OFF_KEPT_WEIGHT = 10.0
+"""Of a metre by which a draft misses the kept frames that it must lead into."""
 _MOST_READ = 20_000
 """Texts whose conditions are remembered: evaluations meet each many times."""
 
 
-class InteractionGenerator:
+class InteractionGenerator(MotionEditing):
     """Text to two moving people, on one device.
 
     Motions come back on the CPU. A motion of no given motion starts with person 1 at the origin,
@@ -162,75 +164,6 @@ class InteractionGenerator:
             for features, request in zip(decoded, requests, strict=True)
         ]
 
-    def react(
-        self,
-        given: Motion,
-        person: int,
-        prompt: str,
-        seed: int = 0,
-        options: GenerationOptions = DEFAULT_OPTIONS,
-    ) -> Motion:
-        """Keep one person of a motion, bit for bit, and make the other one anew.
-
-        Args:
-            given: in any world; what its other person does is not looked at.
-            person: 1 or 2, the one to keep.
-            prompt: what happens between the two.
-            seed: decides the new person.
-            options: how tokens are drawn, and progress.
-
-        Raises:
-            UserError: an unusable prompt or person, or a motion of unusable length or frame rate.
-        """
-        check_given(given, self.model.config.max_frames)
-        kept = torch.zeros(2, given.frames, dtype=torch.bool)
-        kept[person_index(person)] = True
-        return self._fill(given, kept, prompt, seed, options)
-
-    def complete(
-        self,
-        given: Motion,
-        prompt: str,
-        keep: Sequence[tuple[float, float]] = (),
-        person: int | None = None,
-        seed: int = 0,
-        options: GenerationOptions = DEFAULT_OPTIONS,
-    ) -> Motion:
-        """Keep ranges of a motion, bit for bit, and make the rest anew, as long as it was.
-
-        The motion is placed by its first frame and its lowest points, kept or not. Tokens of kept
-        columns come from the whole motion, so that they know where it went on to. New frames ease
-        into kept ones over at most `world.EASE_FRAMES`.
-
-        Args:
-            given: in any world.
-            prompt: what happens in the whole motion.
-            keep: ranges of (start, end) seconds.
-            person: None: the ranges are kept of both people. 1 or 2: only this person is made anew
-                outside the ranges, the other one is kept entirely.
-            seed: decides what is new.
-            options: how tokens are drawn, and progress.
-
-        Raises:
-            UserError: an unusable prompt, person or range, a motion of unusable length or frame
-                rate, or nothing is to be kept or made.
-        """
-        check_given(given, self.model.config.max_frames)
-        in_ranges = kept_frames(keep, given.frames, given.fps)
-        kept = in_ranges.expand(2, -1).clone()
-        if person is not None:
-            kept[1 - person_index(person)] = True
-        if not bool(kept.any()):
-            raise UserError(
-                "nothing of the motion is kept; give ranges to keep or a person to make anew, or "
-                "generate from the text alone"
-            )
-        if bool(kept.all()):
-            raise UserError(
-                "all of the motion is kept, so nothing is left to make; give shorter ranges"
-            )
-        return self._fill(given, kept, prompt, seed, options)
-
     def estimate(self, prompt: str) -> DurationEstimate:
         """How long a motion of this text should last, within what the model makes.
 
@@ -336,7 +269,12 @@ class InteractionGenerator:
         known = KnownTokens(tokens, kept_columns(kept, self.coder.stride))
         request = Request(prompt, given.frames, checked_seed(seed))
         sampling = self._rounds(self._sampling(options), [known])
-        (filled,) = self._best([request], self._starts([known]), sampling, options)
+
+        def off_kept(features: Tensor) -> float:
+            frames = placed.features[:, : request.frames]
+            return off_seams(self.scenes.rough(features), self.scenes.rough(frames), kept)
+
+        (filled,) = self._best([request], self._starts([known]), sampling, options, off_kept)
         (decoded,) = self.coder.decode([filled])
         features = decoded[:, : request.frames]
 
@@ -358,8 +296,12 @@ class InteractionGenerator:
         starts: Sequence[Tensor],
         sampling: SamplingConfig,
         options: GenerationOptions,
+        off_kept: Callable[[Tensor], float] = lambda features: 0.0,
     ) -> list[Tensor]:
-        """Token maps (p, s, n), of several drafts each the best one; see `drafts`."""
+        """Token maps (p, s, n), of several drafts each the best one; see `drafts`.
+
+        ``off_kept``: metres by which decoded features miss the kept frames beside new ones.
+        """
         number = sampling.drafts
         if number == 1:
             return self._sample(requests, starts, sampling, options)
@@ -375,7 +317,11 @@ class InteractionGenerator:
             own = maps[place * number : (place + 1) * number]
             decoded = [self.coder.decode([tokens])[0][:, : request.frames] for tokens in own]
             found = [flaws(self.scenes.rough(features)) for features in decoded]
-            chosen.append(own[best_draft(decoded, found, request.prompt, self.critic)])
+            against = [_OFF_KEPT_WEIGHT * off_kept(each) for each in decoded]
+            choice = compared(decoded, found, request.prompt, self.critic, against)
+            if options.on_choice is not None:
+                options.on_choice(request.seed, choice)
+            chosen.append(own[choice.chosen])
         return chosen
 
     @torch.no_grad()

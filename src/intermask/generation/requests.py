@@ -11,6 +11,7 @@ from torch import Tensor
 from intermask.config import SamplingConfig
 from intermask.conventions import MIN_FRAMES
 from intermask.errors import UserError
+from intermask.generation.drafts import OnChoice
 from intermask.generation.sampler import OnStep
 from intermask.motion import FPS, Motion
 from intermask.text import TextEncoder
@@ -30,6 +31,8 @@ class GenerationOptions:
     """How tokens are drawn; None: as the model's configuration says."""
     on_step: OnStep | None = None
     """Progress; starts anew for every batch."""
+    on_choice: OnChoice | None = None
+    """Told which of several drafts was kept, and why, once a motion."""
     batch_size: int = BATCH_SIZE
     """Most motions that are sampled together."""
 
@@ -161,19 +164,14 @@ def person_index(person: int) -> int:
     return person - 1
 
 
-def check_given(given: Motion, max_frames: int) -> None:
+def check_frame_rate(given: Motion) -> None:
     """Whether a model can read a motion.
 
     Raises:
-        UserError: its frame rate or length is not the model's.
+        UserError: its frame rate is not the model's.
     """
     if abs(given.fps - FPS) > 1e-3:
         raise UserError(
             f"the given motion has {given.fps:g} frames a second, but models read {FPS:g}; "
             "resample it first"
-        )
-    if not MIN_FRAMES <= given.frames <= max_frames:
-        raise UserError(
-            f"the given motion lasts {given.seconds:.2f} seconds, but this model takes "
-            f"{MIN_FRAMES / FPS:g} to {max_frames / FPS:g} seconds; cut it (Motion.cropped)"
         )

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from torch import Tensor
 
 from intermask.conventions import FloorRule
-from intermask.generation.consolidate import ConsolidationOptions, consolidate
+from intermask.generation.consolidate import ConsolidationOptions, consolidate, steadied
 from intermask.generation.world import (
     EASE_FRAMES,
     Eased,
@@ -99,10 +99,13 @@ class InterHumanScenes:
         self, placed: GivenScene, features: Tensor, kept: Tensor, ease: int = EASE_FRAMES
     ) -> Motion:
         """Bodies sized like the kept frames, eased into them and consolidated."""
+        options = self.consolidation or ConsolidationOptions()
         positions = placed.frame.lifted(decode_positions(features.double()))
+        rotations = decode_rotations(features.double())
+        positions, rotations = steadied(positions, rotations, FPS, options)
         positions = sized_like(positions, placed.motion.positions, kept)
         eased = ease_into(
-            Eased(positions, decode_rotations(features.double())),
+            Eased(positions, rotations),
             Eased(placed.motion.positions, placed.motion.rotations),
             kept,
             ease,
@@ -113,7 +116,7 @@ class InterHumanScenes:
             fps=FPS,
             keep=kept,
             root_rotations=placed.motion.root_rotations,
-            options=self.consolidation,
+            options=replace(options, smoothing=0.0, calming=False),
         )
         return placed.frame.to_world(
             replace(

@@ -67,13 +67,14 @@ def fade_weights(keep: Tensor, frames: int = FADE_FRAMES) -> Tensor:
     Returns:
         (p, t) in the default floating-point type.
     """
-    distance = torch.full(keep.shape, float(keep.shape[1] + frames), device=keep.device)
-    distance[keep] = 0.0
-    for frame in range(1, keep.shape[1]):
-        distance[:, frame] = torch.minimum(distance[:, frame], distance[:, frame - 1] + 1)
-    for frame in range(keep.shape[1] - 2, -1, -1):
-        distance[:, frame] = torch.minimum(distance[:, frame], distance[:, frame + 1] + 1)
-    return smoothstep(distance / (frames + 1))
+    return smoothstep(frames_away(keep).clamp_max(frames + 1) / (frames + 1))
+
+
+def frames_away(keep: Tensor) -> Tensor:
+    """Frames (p, t) from each frame to the nearest of those of (p, t), 0 there; inf where none."""
+    time = torch.arange(keep.shape[1], device=keep.device)
+    apart = (time[:, None] - time).abs().to(torch.get_default_dtype())
+    return torch.where(keep[:, None], apart, torch.inf).amin(-1)
 
 
 def _gaussian(values: Tensor, sigma: float, *, odd: bool) -> Tensor:

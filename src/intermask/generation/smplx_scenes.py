@@ -15,7 +15,7 @@ from torch import Tensor
 
 from intermask import representation_smplx
 from intermask.errors import UserError
-from intermask.generation.smoothing import fade_weights, smooth_positions, smooth_rotations
+from intermask.generation.smoothing import smooth_positions, smooth_rotations
 from intermask.generation.world import EASE_FRAMES, gaps
 from intermask.geometry import matrix_to_rows6d
 from intermask.kinematics import forward_kinematics
@@ -57,8 +57,7 @@ class InterXScenes:
 
     def finished(self, features: Tensor) -> SMPLXMotion:
         """Smoothed rotations and translations, and the joints that they lead to."""
-        kept = torch.zeros(features.shape[:2], dtype=torch.bool)
-        return self._motion(self._smooth(_decoded(features), kept), features.dtype)
+        return self._motion(self._smooth(_decoded(features)), features.dtype)
 
     def rough(self, features: Tensor) -> Tensor:
         """The joints of the body that rotations lead to."""
@@ -87,17 +86,12 @@ class InterXScenes:
         self, placed: GivenPose, features: Tensor, kept: Tensor, ease: int = EASE_FRAMES
     ) -> SMPLXMotion:
         """Smoothed, and eased into the kept frames (2, t)."""
-        pose = self._smooth(_decoded(features), kept)
+        pose = self._smooth(_decoded(features))
         return self._motion(ease_into_pose(pose, placed.pose, kept, ease), torch.float64)
 
-    def _smooth(self, pose: Pose, kept: Tensor) -> Pose:
-        change = fade_weights(kept).double()
+    def _smooth(self, pose: Pose) -> Pose:
         places = smooth_positions(pose.translations[:, :, None], self.smoothing)[:, :, 0]
-        rotations = smooth_rotations(pose.rotations, self.smoothing)
-        return Pose(
-            torch.where(kept[..., None, None, None], pose.rotations, rotations),
-            pose.translations + change[..., None] * (places - pose.translations),
-        )
+        return Pose(smooth_rotations(pose.rotations, self.smoothing), places)
 
     def _motion(self, pose: Pose, dtype: torch.dtype) -> SMPLXMotion:
         rest = self.body.positions[0].double()

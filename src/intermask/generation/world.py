@@ -162,17 +162,21 @@ def kept_columns(kept: Tensor, stride: int) -> Tensor:
     return padded.unflatten(1, (-1, stride)).all(-1)
 
 
-def kept_frames(ranges: Sequence[tuple[float, float]], frames: int, fps: float) -> Tensor:
+def frames_in_ranges(
+    ranges: Sequence[tuple[float, float]], frames: int, fps: float, purpose: str = "to keep"
+) -> Tensor:
     """Which frames (t,) lie in ranges of (start, end) seconds; the end is not part of a range.
+
+    ``purpose`` tells errors what the ranges are for.
 
     Raises:
         UserError: a range is backwards, empty, before the start or behind the end of the motion,
             or overlaps another one.
     """
-    kept = torch.zeros(frames, dtype=torch.bool)
+    inside = torch.zeros(frames, dtype=torch.bool)
     seconds = frames / fps
     for start, end in ranges:
-        name = f"the range to keep {start:g}:{end:g}"
+        name = f"the range {purpose} {start:g}:{end:g}"
         if not (math.isfinite(start) and math.isfinite(end)):
             raise UserError(f"{name} is not made of numbers; expected START:END in seconds")
         if start < 0 or end > seconds + _ROUNDING_S:
@@ -185,10 +189,10 @@ def kept_frames(ranges: Sequence[tuple[float, float]], frames: int, fps: float) 
         first, last = round(start * fps), min(round(end * fps), frames)
         if first >= last:
             raise UserError(f"{name} holds no frame; a frame lasts {1 / fps:.3f} seconds")
-        if bool(kept[first:last].any()):
+        if bool(inside[first:last].any()):
             raise UserError(f"{name} overlaps another one; give ranges that follow each other")
-        kept[first:last] = True
-    return kept
+        inside[first:last] = True
+    return inside
 
 
 def with_kept(given: Motion, made: Motion, kept: Tensor) -> Motion:
@@ -357,6 +361,21 @@ def _turn_between(ours: Tensor, theirs: Tensor) -> Tensor:
     along = (ours[:, (0, 2)] * theirs[:, (0, 2)]).sum()
     across = (ours[:, 2] * theirs[:, 0] - ours[:, 0] * theirs[:, 2]).sum()
     return torch.atan2(across, along)
+
+
+def off_seams(generated: Tensor, given: Tensor, kept: Tensor) -> float:
+    """Mean metres from generated joints to given ones in kept frames beside new ones; 0: none.
+
+    Args:
+        generated: (2, t, 22, 3) metres.
+        given: the same; only kept frames are read.
+        kept: (2, t) bool.
+    """
+    beside = torch.zeros_like(kept)
+    beside[:, 1:] |= ~kept[:, :-1]
+    beside[:, :-1] |= ~kept[:, 1:]
+    beside &= kept
+    return float((generated - given)[beside].norm(dim=-1).mean()) if bool(beside.any()) else 0.0
 
 
 def gaps(kept: Tensor) -> Iterator[tuple[int, int]]:
