@@ -11,7 +11,7 @@ import torch
 from golden_files import largest_error
 from intermask.errors import UserError
 from intermask.kinematics import bone_offsets, forward_kinematics
-from intermask.motion import Motion
+from intermask.motion import Caption, Motion
 from intermask.skeleton import SMPL22
 from walking import walking_pair
 
@@ -104,3 +104,25 @@ def test_wrong_arrays_are_named(motion: Motion, change: dict[str, object], messa
 def test_a_motion_without_frames_is_refused(motion: Motion) -> None:
     with pytest.raises(UserError, match="positions have shape"):
         motion.cropped(5, 5)
+
+
+def told(motion: Motion) -> Motion:
+    """1.5 seconds in two scenes."""
+    scenes = (Caption("They bow.", 0.0, 0.5), Caption("They turn.", 0.5, 1.5))
+    return dataclasses.replace(motion, caption="They bow. They turn.", captions=scenes)
+
+
+def test_captions_go_with_the_frames_they_are_of(motion: Motion) -> None:
+    assert told(motion).cropped(9, 30).captions == (
+        Caption("They bow.", 0.0, pytest.approx(0.2)),
+        Caption("They turn.", pytest.approx(0.2), pytest.approx(0.7)),
+    )
+    assert [each.text for each in told(motion).cropped(15, 45).captions] == ["They turn."]
+    assert told(motion).mirrored().swapped().captions == told(motion).captions
+
+
+def test_the_caption_of_a_moment(motion: Motion) -> None:
+    assert [told(motion).caption_at(second) for second in (0.0, 0.49, 15 / 30, 1.4)] == [
+        "They bow.", "They bow.", "They turn.", "They turn.",
+    ]  # fmt: skip
+    assert motion.caption_at(1.0) == motion.caption

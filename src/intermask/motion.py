@@ -78,6 +78,13 @@ class Motion:
         """Duration in seconds."""
         return self.frames / self.fps
 
+    def caption_at(self, seconds: float) -> str:
+        """What happens at a time: of several captions the last that has begun, else the caption."""
+        begun = [each.text for each in self.captions if each.start <= seconds + 1e-6]
+        if begun:
+            return begun[-1]
+        return self.captions[0].text if self.captions else self.caption
+
     def cropped(self, start: int, stop: int) -> Motion:
         """Frames ``start`` up to ``stop`` (exclusive)."""
         first, last, _ = slice(start, stop).indices(self.frames)

@@ -13,7 +13,7 @@ import torch
 
 from intermask.errors import UserError
 from intermask.export.npz import read_npz, write_npz
-from intermask.motion import Motion
+from intermask.motion import Caption, Motion
 from intermask.skeleton import SMPL22
 from walking import walking_pair
 
@@ -42,6 +42,18 @@ def test_the_ending_is_added_and_no_seed_stays_none(walkers: Motion, tmp_path: P
     path = walkers.save(tmp_path / "take.2")
     assert path.name == "take.2.npz"
     assert Motion.load(path).seed is None
+
+
+def test_captions_of_scenes(walkers: Motion, tmp_path: Path) -> None:
+    scenes = (Caption("Sie grüßen sich.", 0.0, 0.7), Caption("They part.", 0.7, 2.0))
+    path = write_npz(replace(walkers, captions=scenes), tmp_path / "story")
+    assert read_npz(path).captions == scenes
+    with np.load(path) as archive:
+        content = dict(archive)
+    for spans in (np.zeros((1, 2)), np.full((2, 2), np.nan), np.array([["a", "b"]] * 2)):
+        np.savez(path, **(content | {"caption_seconds": spans}))
+        with pytest.raises(UserError, match="caption_seconds"):
+            read_npz(path)
 
 
 def test_documented_keys(walkers: Motion, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from intermask.errors import MissingExtra
 from intermask.export.camera import VIEWS
-from intermask.export.lettering import caption_strip
+from intermask.export.captions import CaptionTrack
 from intermask.export.scene import Scene
 from intermask.files import atomic_path
 from intermask.motion import Motion
@@ -83,12 +83,12 @@ def _pages(
     view_size: tuple[int, int],
     progress: Callable[[int, int], None] | None,
 ) -> list[NDArray[np.uint8]]:
-    strip = caption_strip(motion.caption, view_size[0], size=18)
+    track = CaptionTrack(motion, view_size[0], size=18)
     scene = Scene(motion, view_size, VIEWS[:1])
     pages = []
     try:
         for done, frame in enumerate(frames, 1):
-            pages.append(np.concatenate((strip, scene.image(frame))))
+            pages.append(np.concatenate((track.strip(frame), scene.image(frame))))
             if progress is not None:
                 progress(done, len(frames))
     finally:

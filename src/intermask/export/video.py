@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from intermask.errors import MissingExtra
-from intermask.export.lettering import caption_strip, corner_label
+from intermask.export.captions import CaptionTrack
+from intermask.export.lettering import corner_label
 from intermask.export.scene import Scene
 from intermask.files import atomic_path
 from intermask.motion import Motion
@@ -27,8 +28,8 @@ def render_mp4(
 ) -> Path:
     """Write ``path`` (``.mp4`` is added if missing) at the motion's frame rate; return the path.
 
-    Two views side by side follow the pair; the caption stands above and wraps, the time is in the
-    corner. H.264 in yuv420p, which browsers and editors play.
+    Two views side by side follow the pair; the caption, of a story that of the scene, stands above
+    and wraps, the time is in the corner. H.264 in yuv420p, which browsers and editors play.
 
     Args:
         motion: what to show.
@@ -45,10 +46,10 @@ def render_mp4(
         from imageio_ffmpeg import write_frames
     except ImportError as error:
         raise MissingExtra("video", "imageio-ffmpeg") from error
-    strip = caption_strip(motion.caption, 2 * view_size[0])
+    track = CaptionTrack(motion, 2 * view_size[0])
     scene = Scene(motion, view_size)
     try:
-        size = (2 * view_size[0], view_size[1] + strip.shape[0])
+        size = (2 * view_size[0], view_size[1] + track.height)
         with atomic_path(target) as temporary:
             writer = write_frames(
                 str(temporary),
@@ -62,7 +63,7 @@ def render_mp4(
             )
             writer.send(None)
             for frame in range(motion.frames):
-                writer.send(_page(scene.image(frame), strip, frame / motion.fps))
+                writer.send(_page(scene.image(frame), track.strip(frame), frame / motion.fps))
                 if progress is not None:
                     progress(frame + 1, motion.frames)
             writer.close()
