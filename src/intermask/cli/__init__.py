@@ -19,6 +19,7 @@ from intermask.cli.evaluate import evaluate
 from intermask.cli.evaluators import import_evaluator
 from intermask.cli.export import export
 from intermask.cli.failures import SentenceGroup
+from intermask.cli.gallery import gallery
 from intermask.cli.generate import generate
 from intermask.cli.measure import measure
 from intermask.cli.models import bundle, import_official, info
@@ -119,6 +120,13 @@ app.command(
         "intermask export dance.npz --to mp4,gif,sheet -o film",
     )
 )(export)
+app.command(
+    epilog=examples(
+        "intermask gallery gallery/prompts.txt -o gallery.html --motions out/",
+        "intermask gallery prompts.txt --model runs/transformer -o mine.html",
+        "intermask gallery out/ -o out.html",
+    )
+)(gallery)
 app.command(
     epilog=examples(
         "intermask measure dance.npz",

@@ -35,7 +35,8 @@ from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22, Skeleton
 Array = NDArray[np.float64]
 
 _POINT_UNIT = 1 / 8192  # metres in a unit of the int16 points
-_SCRIPTS = ("matrices.js", "people.js", "shaders.js", "drawing.js", "player.js")
+_SCRIPTS = ("matrices.js", "people.js", "shaders.js", "drawing.js", "player.js", "grid.js")
+_STYLES = ("viewer.css", "grid.css")
 _BALLS = {
     "left_foot": 0.045, "right_foot": 0.045, "left_ankle": 0.055, "right_ankle": 0.055,
     "left_knee": 0.07, "right_knee": 0.07, "pelvis": 0.15, "spine3": 0.16, "head": 0.11,
@@ -78,7 +79,7 @@ def write_viewer(motion: Motion, path: str | Path) -> Path:
     return target
 
 
-def viewer_page(entries: Sequence[ViewerEntry], title: str) -> str:
+def viewer_page(entries: Sequence[ViewerEntry], title: str, grid: str | None = None) -> str:
     """The text of an HTML page that shows motions, one at a time.
 
     ``#3`` at the end of the page's address opens the third motion, ``#3@1.5`` its frame at 1.5
@@ -87,6 +88,8 @@ def viewer_page(entries: Sequence[ViewerEntry], title: str) -> str:
     Args:
         entries: at least one motion; all sizes and frame rates, with and without hands.
         title: of the page.
+        grid: a line about the whole; several motions are then first shown all at once, as stills
+            that move under the pointer. None: the first motion opens.
 
     Raises:
         UserError: there is no motion.
@@ -95,14 +98,16 @@ def viewer_page(entries: Sequence[ViewerEntry], title: str) -> str:
         raise UserError("a page of motions needs at least one motion, and none was given")
     bodies: dict[Skeleton, _PageBody] = {}
     packed = [_packed_entry(entry, bodies) for entry in entries]
-    data = {
+    data: dict[str, Any] = {
         "colours": PEOPLE,
         "bodies": {str(each.joint_count): body.packed() for each, body in bodies.items()},
         "entries": packed,
     }
+    if grid is not None:
+        data["grid"] = grid
     parts = {
         "title": escape(title),
-        "style": _asset("viewer.css"),
+        "style": "".join(_asset(name) for name in _STYLES),
         "script": "\n".join(_asset(name) for name in _SCRIPTS),
         # "<" could end the element that the data stands in
         "data": json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c"),

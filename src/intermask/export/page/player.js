@@ -28,7 +28,7 @@ function open(number, seconds = 0) {
   state.seconds = clamp(seconds, 0, state.clip.seconds);
   state.changed = true;
   state.points = state.clip.spread();
-  state.reach = 1.2 + Math.max(...state.points.map((p) => Math.hypot(p[0], p[2]) + 0.25 * p[1]));
+  state.reach = reachOf(state.points);
   element("time").max = state.clip.seconds;
   element("notes").textContent = entry.notes;
   element("notes").hidden = !entry.notes;
@@ -37,6 +37,24 @@ function open(number, seconds = 0) {
   firstView();
   for (const button of document.querySelectorAll("#entries button"))
     button.setAttribute("aria-current", String(Number(button.dataset.entry) === number));
+}
+
+function captionOf(entry, number) {
+  return entry.scenes.map(([, text]) => text).join(" ") || `Motion ${number + 1}`;
+}
+
+function detailsOf(entry) {
+  return [`${(entry.frames / entry.fps).toFixed(1)} s`, entry.notes].filter(Boolean).join(" · ");
+}
+
+// A field that hides what has not all of its words; there is none where there is little to search.
+function searchIn(field, list) {
+  field.hidden = data.entries.length < 8;
+  field.addEventListener("input", () => {
+    const words = field.value.toLowerCase().split(/\s+/);
+    for (const item of list.children)
+      item.hidden = !words.every((word) => item.textContent.toLowerCase().includes(word));
+  });
 }
 
 function markScenes() {
@@ -60,21 +78,15 @@ function listEntries() {
     const button = document.createElement("button");
     button.type = "button";
     button.dataset.entry = number;
-    button.textContent = entry.scenes.map(([, text]) => text).join(" ") || `Motion ${number + 1}`;
+    button.textContent = captionOf(entry, number);
     const small = document.createElement("small");
-    small.textContent = [`${(entry.frames / entry.fps).toFixed(1)} s`, entry.notes]
-      .filter(Boolean).join(" · ");
+    small.textContent = detailsOf(entry);
     button.append(small);
     button.addEventListener("click", () => { open(number); state.playing = !calm.matches; });
     item.append(button);
     return item;
   }));
-  element("search").hidden = data.entries.length < 8;
-  element("search").addEventListener("input", (event) => {
-    const words = event.target.value.toLowerCase().split(/\s+/);
-    for (const item of element("entries").children)
-      item.hidden = !words.every((word) => item.textContent.toLowerCase().includes(word));
-  });
+  searchIn(element("search"), element("entries"));
 }
 
 // --- when
@@ -119,27 +131,35 @@ function towardsEye() {
   ];
 }
 
-// The nearest distance that shows all joints of all frames.
-function fit() {
-  const direction = towardsEye();
+// How far joints come from the point that the camera follows, with room for shadows.
+function reachOf(points) {
+  return 1.2 + Math.max(...points.map((p) => Math.hypot(p[0], p[2]) + 0.25 * p[1]));
+}
+
+// The nearest distance that shows all points, in the share of the picture's height that is free.
+function distanceFor(points, direction, rise, aspect, share) {
   const right = unit(cross([0, 1, 0], direction));
   const up = cross(direction, right);
-  const heights = state.points.map((p) => p[1]);
   const margin = 0.16;
+  const tangent = Math.tan(VIEW_ANGLE / 2) * share;
+  return Math.max(2, ...points.map((point) => {
+    const p = add(point, [0, -rise, 0]);
+    const wide = (Math.abs(dot(p, right)) + margin) / (tangent * aspect);
+    const high = (Math.abs(dot(p, up)) + margin) / tangent;
+    return Math.max(wide, high) + dot(p, direction);
+  }));
+}
+
+function fit() {
+  const heights = state.points.map((p) => p[1]);
   camera.rise = 0.5 * (Math.max(...heights) + Math.min(state.clip.floor, ...heights));
   const height = Math.max(canvas.clientHeight, 1);
   const above = document.querySelector("header").offsetHeight;
   const below = document.querySelector("footer").offsetHeight + 24;
   const share = Math.max(1 - (above + below) / height, 0.5); // free of what is written
   camera.shift = share > 0.5 ? (below - above) / height : 0;
-  const tangent = Math.tan(VIEW_ANGLE / 2) * share;
   const aspect = canvas.clientWidth / (height * share) || 1;
-  camera.distance = Math.max(2, ...state.points.map((point) => {
-    const p = add(point, [0, -camera.rise, 0]);
-    const wide = (Math.abs(dot(p, right)) + margin) / (tangent * aspect);
-    const high = (Math.abs(dot(p, up)) + margin) / tangent;
-    return Math.max(wide, high) + dot(p, direction);
-  }));
+  camera.distance = distanceFor(state.points, towardsEye(), camera.rise, aspect, share);
   state.changed = true;
 }
 
