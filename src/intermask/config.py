@@ -57,7 +57,12 @@ class TokenizerConfig:
     architecture: Literal["grid", "patch"] = "grid"
     """``grid``: the paper's graph layers and convolutions over joints and frames. ``patch``: a
     linear map of whole token columns that starts as principal components (see `models.patches`);
-    it needs ``position_frame = "root"`` and ignores kernel, upsampling and graph_scope."""
+    it needs ``position_frame = "root"`` and ignores kernel, stride, upsampling and graph_scope."""
+    patch_frames: int = 4
+    """Frames of a token column of architecture ``patch``."""
+    patch_rows: int = 5
+    """Rows of its token map. Twice the frames and twice the rows are as many tokens, which say
+    more: motion is smooth."""
     graph_scope: GraphScope = "all_frames"
     """Frames on which joints exchange messages. Released weights need ``first_frame`` (a quirk of
     their edge list); ``none`` replaces the graph by a 3x3 convolution (Inter-X)."""
@@ -68,7 +73,7 @@ class TokenizerConfig:
     def __post_init__(self) -> None:
         _choices(self)
         _positive(self, "joints", "joint_features", "width", "codebook_size", "residual_depth")
-        _positive(self, "decoder_width")
+        _positive(self, "decoder_width", "patch_frames", "patch_rows")
         _fraction(self, "ema_decay", "dropout")
         if self.architecture == "patch" and self.position_frame != "root":
             raise ValueError('architecture "patch" needs position_frame "root"')

@@ -13,14 +13,8 @@ from intermask.models.root_frame import join_root, split_root
 
 def model(**changes: object) -> MotionAutoencoder:
     torch.manual_seed(0)
-    config = TokenizerConfig(
-        width=24,
-        decoder_width=16,
-        codebook_size=64,
-        architecture="patch",
-        position_frame="root",
-        **changes,
-    )
+    sizes = {"width": 24, "decoder_width": 16, "codebook_size": 64} | changes
+    config = TokenizerConfig(architecture="patch", position_frame="root", **sizes)
     return MotionAutoencoder(config).eval()
 
 
@@ -90,10 +84,19 @@ def test_codebooks_of_their_own_code_rows_more_finely() -> None:
         400, 16, 22, 12, generator=torch.Generator().manual_seed(1)
     )
     errors = []
-    for row_codebooks in (False, True):
-        tokenizer = model(row_codebooks=row_codebooks)
+    for changes in ({}, {"row_codebooks": True, "width": 5}):
+        tokenizer = model(**changes)
         tokenizer.fit_start(grids, torch.Generator().manual_seed(0))
         tokens = tokenizer.tokenize(grids)
         assert tokens.max() < 64
         errors.append((tokenizer.decode(tokens) - grids)[..., :3].norm(dim=-1).mean())
     assert errors[1] < errors[0]
+
+
+def test_longer_columns_with_more_rows() -> None:
+    tokenizer, grids = model(patch_frames=8, patch_rows=10), swaying(400)
+    tokenizer.fit_start(grids, torch.Generator().manual_seed(0))
+    assert (tokenizer.stride, tokenizer.rows) == (8, 10)
+    tokens = tokenizer.tokenize(grids)
+    assert tokens.shape == (400, 10, 2)
+    assert tokenizer.decode(tokens).shape == grids.shape

@@ -200,3 +200,12 @@ def test_the_codebook_of_one_row_is_nothing_to_the_others() -> None:
     assert torch.allclose(change[:, :, 2], torch.ones_like(change[:, :, 2]), atol=1e-5)
     others = [row for row in range(ROWS) if row != 2]
     assert change[:, :, others].abs().max() < 1e-5
+
+
+def test_codes_of_rows_start_in_channels_of_their_own() -> None:
+    config = dataclasses.replace(TINY, row_codebooks=True, code_dim=3 * ROWS)
+    model = InterMTransformer(config)
+    model.start_from_codes(torch.randn(ROWS, CODES, 3))
+    embeddings = model.token_embedding.weight[: ROWS * CODES].view(ROWS, CODES, ROWS, 3)
+    used = embeddings.abs().amax((1, 3)) > 0
+    assert torch.equal(used, torch.eye(ROWS, dtype=torch.bool))

@@ -88,19 +88,22 @@ class MotionAutoencoder(nn.Module):
         if not isinstance(self.encoder, PatchEncoder) or not isinstance(self.decoder, PatchDecoder):
             self.frame.fit([grids.flatten(0, 1)])
             return
-        patches.fit(self.encoder, self.decoder, self.frame.split(grids))
+        shared = not self.config.row_codebooks
+        patches.fit(self.encoder, self.decoder, self.frame.split(grids), shared)
         self.codebook.start_from_clusters(self.latent_rows(grids), generator)
 
     @property
     def stride(self) -> int:
         """Frames a token column."""
+        if self.config.architecture == "patch":
+            return self.config.patch_frames
         return int(self.config.stride[1] ** STRIDES)
 
     @property
     def rows(self) -> int:
         """Body rows of the token map."""
         if self.config.architecture == "patch":
-            return PATCH_ROWS
+            return self.config.patch_rows
         rows = self.config.joints
         for _ in range(STRIDES):
             rows = (rows + 2 - self.config.kernel[0]) // self.config.stride[0] + 1
@@ -172,28 +175,24 @@ class MotionAutoencoder(nn.Module):
         return grid if self.frame is None else self.frame.join(grid)
 
 
-PATCH_ROWS = 5
-"""Rows of the token map of patches: as many as the paper's grid has."""
-
-
 def _body(
     config: TokenizerConfig,
 ) -> tuple[Encoder | PatchEncoder, Decoder | PatchDecoder]:
     """Encoder (b, d, j, t) -> (b, c, s, n) and decoder of the configured architecture."""
     if config.architecture == "grid":
         return Encoder(config), Decoder(config)
-    frames, width = config.stride[1] ** STRIDES, config.width
+    frames, rows, width = config.patch_frames, config.patch_rows, config.width
     depth = STRIDES * config.residual_depth
     return (
-        PatchEncoder(frames, PATCH_ROWS, width),
-        PatchDecoder(frames, PATCH_ROWS, width, config.decoder_width, depth),
+        PatchEncoder(frames, rows, width),
+        PatchDecoder(frames, rows, width, config.decoder_width, depth),
     )
 
 
 def _codebook(config: TokenizerConfig) -> EMACodebook | RowCodebooks:
     size, width = config.codebook_size, config.width
     if config.row_codebooks:
-        return RowCodebooks(PATCH_ROWS, size, width)
+        return RowCodebooks(config.patch_rows, size, width)
     return EMACodebook(size, width, config.ema_decay, config.assignment_temperature)
 
 

@@ -26,12 +26,15 @@ _ORIENTATION_REACH = 1.5
 _ROTATION_REACH = 0.15
 """Weight of a joint's rotation, in the same unit."""
 
+_EMPHASIS = ((("left_elbow", "right_elbow"), 1.3), (("left_wrist", "right_wrist"), 2.0))
+
 
 def importance() -> Tensor:
     """Weight (22, 24) of every channel of `root_frame.split_root` by how it moves joints.
 
     The pelvis moves all joints; velocities follow from positions and weigh nothing. Channels of
-    the pelvis stand at every joint and count once.
+    the pelvis stand at every joint and count once. Hands count more: they are what people touch
+    each other with.
     """
     weight = torch.zeros(JOINTS, CHANNELS)
     weight[0, _POSITION] = JOINTS**0.5
@@ -39,6 +42,8 @@ def importance() -> Tensor:
     own = weight[1:, ROOT_CHANNELS:]
     own[:, _POSITION] = 1.0
     own[:, _ROTATION] = _ROTATION_REACH
+    for names, emphasis in _EMPHASIS:
+        weight[list(SMPL22.indices(*names))] *= emphasis
     return weight
 
 
@@ -109,12 +114,12 @@ class PatchDecoder(nn.Module):
 
 
 @torch.no_grad()
-def fit(encoder: PatchEncoder, decoder: PatchDecoder, splits: Tensor) -> None:
+def fit(encoder: PatchEncoder, decoder: PatchDecoder, splits: Tensor, shared: bool = True) -> None:
     """Set both linear maps to the principal components of split windows (b, t, 22, 24).
 
     Components are dealt to the rows like cards, forth and back, so that all rows carry about the
-    same variance. There are as many as a code has channels. Each row writes to channels of its own,
-    which keeps the rows' codes apart in a shared codebook.
+    same variance. In a ``shared`` codebook each row writes to channels of its own, which keeps the
+    rows' codes apart, and there are as many components as channels; else each row has as many.
     """
     frames, rows = encoder.frames, encoder.rows
     width = encoder.components.out_features // rows
@@ -129,11 +134,11 @@ def fit(encoder: PatchEncoder, decoder: PatchDecoder, splits: Tensor) -> None:
     # What has no weight (velocities, the pelvis's copies) is predicted, not encoded.
     everything = (patches.double() - mean).T
     decode = torch.zeros(len(weight), rows * width, dtype=torch.float64)
-    own = width // rows
+    own = width // rows if shared else width
     for number in range(min(own * rows, directions.shape[1])):
         turn, place = divmod(number, rows)
         row = place if turn % 2 == 0 else rows - 1 - place
-        channel = row * width + row * own + turn
+        channel = row * width + turn + (row * own if shared else 0)
         direction = directions[:, number]
         encode[channel, used] = direction * weight[used].double()
         score = weighted @ direction

@@ -347,24 +347,27 @@ class InterMTransformer(nn.Module):
         learned about one holds for its neighbours. Channels are scaled half way to equal
         deviation: the smallest ones hold detail, but they hold noise, too.
 
+        Codes of rows with codebooks of their own are put into channels of their own.
+
         Raises:
-            ValueError: not k codes (of each row) as wide as the configuration's ``code_dim``.
+            ValueError: not k codes (of each row) as wide as the configuration's ``code_dim`` (all
+                rows together).
         """
-        expected: tuple[int, ...] = (self.config.codebook_size, self.config.code_dim)
+        codes = self.config.codebook_size
         if self.config.row_codebooks:
-            expected = (self.config.rows, *expected)
+            codes, codebook = codes * self.config.rows, torch.block_diag(*codebook)
+        expected = (codes, self.config.code_dim)
         if tuple(codebook.shape) != expected:
             raise ValueError(
                 f"the codebook has shape {tuple(codebook.shape)}, the transformer expects "
-                f"{expected} (rows if each has its own, codebook_size, code_dim)"
+                f"{expected} (codebook_size, code_dim)"
             )
-        codebook = codebook.flatten(0, -2)
-        codes = codebook / codebook.std(0).clamp_min(1e-6).sqrt()
-        codes = codes / codes.square().mean().sqrt()
-        self.token_embedding.weight[: len(codes)] = codes
+        scaled = codebook / codebook.std(0).clamp_min(1e-6).sqrt()
+        scaled = scaled / scaled.square().mean().sqrt()
+        self.token_embedding.weight[:codes] = scaled
         # The same projection as that of the embeddings: what the stream holds is what it names.
         projection = self.token_projection.weight / self.config.width**0.5
-        self.head.logits.weight.copy_(codes @ projection.T)
+        self.head.logits.weight.copy_(scaled @ projection.T)
 
     def forward(self, tokens: Tensor, condition: Tensor, valid: Tensor) -> Tensor:
         """Logits of the codes at every token.
