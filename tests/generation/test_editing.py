@@ -1,4 +1,4 @@
-"""Editing: what is kept is kept to the bit, whatever is made around it, in motions of any length."""
+"""Editing: what is kept is kept to the bit in motions of any length, whatever is made beside it."""
 
 from __future__ import annotations
 
