@@ -15,12 +15,12 @@ from intermask.export.scene import Scene
 from intermask.files import atomic_path
 from intermask.motion import Motion
 
-VIEW_SIZE = (360, 360)
+VIEW_SIZE = (320, 320)
 """Pixels (width, height)."""
 MAX_RATE = 15.0
 """Pictures a second, at most: GIF counts in hundredths of a second, and files stay small."""
 
-_COLOURS = 96
+_COLOURS = 128
 _SAMPLES = 6  # frames that the colours are chosen from
 
 
@@ -53,7 +53,7 @@ def render_gif(
     pictures = [Image.fromarray(page) for page in _pages(motion, frames, view_size, progress)]
     step = max(1, len(pictures) // _SAMPLES)
     together = np.concatenate([np.asarray(picture) for picture in pictures[::step]])
-    palette = Image.fromarray(together).quantize(_COLOURS)
+    palette = Image.fromarray(together).quantize(_COLOURS, Image.Quantize.FASTOCTREE)
     first, *rest = [
         picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures
     ]
