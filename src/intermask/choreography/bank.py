@@ -160,6 +160,11 @@ def read_bank(path: str | Path) -> MotionBank:
             f"{path} cannot be read as a motion bank ({error}); make it again with "
             "`intermask data make bank`"
         ) from error
+    if facts.get("version", 0) > VERSION:
+        raise UserError(
+            f"{path} is a motion bank of version {facts['version']}, this program reads up to "
+            f"{VERSION}; update intermask"
+        )
     if facts.get("version") != VERSION:
         raise UserError(
             f"{path} is a motion bank of version {facts.get('version')}, expected {VERSION}; make "

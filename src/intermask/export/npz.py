@@ -172,11 +172,13 @@ def _load(source: Path) -> dict[str, NDArray[Any]]:
 
 def _check_version(source: Path, content: dict[str, NDArray[Any]]) -> None:
     version = int(_scalar(source, content, "schema_version", 0))
-    if version != SCHEMA_VERSION:
+    if version > SCHEMA_VERSION:
         raise UserError(
-            f"{source} has schema_version {version}, but this version reads {SCHEMA_VERSION}; "
-            "read it with the version of intermask that wrote it, or write it again"
+            f"{source} has schema_version {version}, this program reads up to {SCHEMA_VERSION}; "
+            "update intermask (pip install --upgrade)"
         )
+    if version < 1:
+        raise UserError(f"{source} has schema_version {version}, expected 1 or more; {_ADVICE}")
 
 
 def _checked_skeleton(source: Path, content: dict[str, NDArray[Any]]) -> Skeleton:
