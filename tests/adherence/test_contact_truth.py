@@ -9,11 +9,13 @@ import pytest
 import torch
 
 from intermask.adherence.contacts import decoded_motion, judge_contacts
+from intermask.adherence.free_prompts import actor_is_right, side_is_right, touches_in_order
 from intermask.adherence.pairs import answer, is_clear
 from intermask.adherence.truth import CaptionTruth, ClipTruth, exchanged, mirrored, truth_of
 from intermask.choreography.bank import load_bank
 from intermask.choreography.families import FAMILIES
 from intermask.choreography.overlay import stage
+from intermask.choreography.prompt_sets import Prompt, free_prompts
 from intermask.data.batching import canonical_people
 from intermask.geometry import matrix_to_rot6d
 from intermask.motion import FPS, Motion
@@ -157,6 +159,24 @@ def test_the_named_actor_is_told_from_the_other(scenes: dict[str, Scene], family
     waits = replace(act, facts={**act.facts, "approach": "partner"})
     right, _ = answer(scene.motion, replace(asked, acts=(waits,)), scene.told)
     assert not right
+
+
+def test_free_prompts_are_read_as_the_clips_are(scene: Scene) -> None:
+    """The contact of a family happens in its clips, with the side that is true of them."""
+    family, facts = scene.truth.family, scene.truth.acts[0].facts
+    like = next(prompt for prompt in free_prompts() if prompt.acts == (family,))
+    prompt = Prompt("", family, (family,), like.touches, side=facts["side"])
+    assert touches_in_order(scene.motion, prompt)
+    assert side_is_right(scene.motion, prompt)
+    assert not side_is_right(scene.motion.mirrored(), prompt)
+
+
+def test_every_free_prompt_can_be_asked(scenes: dict[str, Scene]) -> None:
+    scene = scenes["pat"]
+    for prompt in free_prompts():
+        touches_in_order(scene.motion, prompt)
+        assert side_is_right(scene.motion, prompt) in (None, False, True)
+        assert actor_is_right(scene.motion, prompt) in (None, False, True)
 
 
 def test_mirroring_and_exchanging_undo_themselves(scene: Scene) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import torch
@@ -40,6 +40,9 @@ _STANDING_M = float(_REST[0, 1] - _REST[:, 1].min())
 _SIDE_TOLD_BY_HAND = ("handshake", "high_five", "pat", "push", "punch", "grab", "sneak")
 """Families whose contact tells which hand of the actor is used. Where hands of either side may hold
 each other (a hand over, a help, a lead), nobody can say whose is meant."""
+_LIKE_MEETS_LIKE = ("handshake", "high_five")
+"""Families in which right hands meet right hands."""
+_WITHOUT_TOUCH = ("wave", "bow", "kick")
 _ACTOR_TOLD_BY_HAND = ("pat", "push", "sneak")
 """Families whose contact tells who acts: one touches, and the other is touched."""
 
@@ -99,11 +102,13 @@ def may_be_low(prompt: str) -> bool:
 def touches_in_order(motion: Motion, prompt: Prompt) -> bool:
     """Whether all contacts of a prompt happen, each after the one before."""
     bodies = posed(motion)
+    acts = [act for act in prompt.acts if act not in _WITHOUT_TOUCH]
     begin = 0
-    for number, touch in enumerate(prompt.touches):
+    for number, (act, touch) in enumerate(zip(acts, prompt.touches, strict=True)):
         # Sides are told of the first act; those of a chain tell none.
         sides = (prompt.side, prompt.other_side) if number == 0 else (None, None)
-        course = _course(bodies, _events(touch, *sides))
+        places = (touch, replace(touch, joint="elbow")) if act == "grab" else (touch,)
+        course = _course(bodies, [event for each in places for event in _events(each, *sides)])
         met = (course[begin:] <= NEAR_M).nonzero()
         if not len(met):
             return False
@@ -126,7 +131,11 @@ def side_is_right(motion: Motion, prompt: Prompt) -> bool | None:
     by_side: dict[str, list[ContactEvent]]
     if prompt.side:
         named = prompt.side
-        by_side = {side: _events(prompt.touches[0], side, prompt.other_side) for side in SIDES}
+        like = family in _LIKE_MEETS_LIKE
+        by_side = {
+            side: _events(prompt.touches[0], side, side if like else prompt.other_side)
+            for side in SIDES
+        }
     elif prompt.other_side:
         named = prompt.other_side
         by_side = {side: _events(prompt.touches[0], prompt.side, side) for side in SIDES}
