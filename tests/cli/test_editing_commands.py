@@ -126,6 +126,7 @@ def test_a_partner_for_a_person_of_another_program(
         (("vary", "WALK", "--keep-ends", 2), "cannot be kept"),
         (("vary", "absent.npz"), "absent.npz"),
         (("mirror", "absent.npz"), "absent.npz"),
+        (("vary", "WALK", "--variants", 2, "--temperature", 0), "all 2 variants would be the same"),
         (("react", "absent.bvh", "They bow."), "absent.bvh"),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from fake_evaluator import FakeEvaluator
 from intermask.config import SamplingConfig
-from intermask.generation.drafts import best_draft, draft_seeds, flaws
+from intermask.generation.drafts import Choice, best_draft, draft_seeds, flaws
 from intermask.generation.generator import InteractionGenerator
 from intermask.generation.requests import GenerationOptions
 from intermask.geometry import axis_angle_to_matrix
@@ -147,3 +148,34 @@ def test_reactions_and_completions_of_several_drafts_keep_what_is_given() -> Non
     assert torch.equal(reply.positions[0], given.positions[0])
     filled = generator.complete(given, "They bow.", [(0.0, 0.5)], seed=0, options=drafted(2))
     assert torch.equal(filled.positions[:, :15], given.positions[:, :15])
+
+
+class FondOfTheLast(FakeEvaluator):
+    """One to whom every draft is nearer to its sentence than the one before."""
+
+    def embed_motions(self, motions: Sequence[Tensor]) -> Tensor:
+        return torch.arange(len(motions), 0, -1.0)[:, None].expand(-1, self.width)
+
+    def embed_captions(self, captions: Sequence[str]) -> Tensor:
+        return torch.zeros(len(captions), self.width)
+
+
+def test_a_critic_chooses_for_edits_as_well_and_the_choice_is_told() -> None:
+    model, given = tiny_model(), walking_pair(40)
+    judged = InteractionGenerator(model, HashedWords(), critic=FondOfTheLast)
+    told: list[tuple[int, Choice]] = []
+    options = replace(drafted(3), on_choice=lambda seed, choice: told.append((seed, choice)))
+    kept = judged.edit(given, [(0.3, 1.0)], "They bow.", seed=5, options=options)
+    plain = InteractionGenerator(model, HashedWords())
+    last = plain.edit(given, [(0.3, 1.0)], "They bow.", None, draft_seeds(5, 3)[2], drafted(1))
+    assert torch.equal(kept.positions, last.positions)
+    ((seed, choice),) = told
+    assert (seed, choice.chosen, len(choice.flaws)) == (5, 2, 3)
+    assert choice.describe().startswith("draft 3 of 3 is kept: flaws ")
+    assert "distance to the text" in choice.describe()
+
+
+def test_drafts_that_miss_what_is_kept_lose() -> None:
+    features = [torch.zeros(2, 20, 262)] * 2
+    clean = flaws(CLEAN)
+    assert best_draft(features, [clean, clean], "They bow.", None, [1.0, 0.0]) == 1

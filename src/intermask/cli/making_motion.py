@@ -29,6 +29,7 @@ from intermask.cli.options import (
     TextSourceOption,
 )
 from intermask.cli.output import save, usable_formats
+from intermask.errors import UserError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,6 +67,13 @@ class MakingOptions:
     text_source: TextSourceOption = None
     smplx: SmplxOption = None
     evaluator: EvaluatorOption = None
+
+    def __post_init__(self) -> None:
+        if self.variants > 1 and self.temperature == 0:
+            raise UserError(
+                f"at --temperature 0 all {self.variants} variants would be the same motion; give a "
+                "higher temperature or one variant"
+            )
 
     def load(self) -> InteractionGenerator:
         """The generator that was asked for."""
