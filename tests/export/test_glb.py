@@ -16,14 +16,13 @@ import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from intermask.errors import UserError
 from intermask.export.glb import glb_bytes, smooth_quaternions, write_glb
 from intermask.export.naming import written_names
 from intermask.generation.smplx_scenes import InterXScenes
 from intermask.geometry import axis_angle_to_matrix
 from intermask.motion import Motion
 from intermask.representation_smplx import encode
-from intermask.skeleton import SMPL22, SMPLX55
+from intermask.skeleton import SMPL22
 from people55 import walking_smplx
 from tiny_smplx import rest_body
 from tumbling import tumbling
@@ -159,19 +158,6 @@ def test_joints_are_called_what_programs_call_them(walkers: Motion, naming: str)
     for person in range(2):
         assert [glb.gltf.nodes[joint].name for joint in glb.joints(person)] == expected
     assert len(set(expected)) == 22
-
-
-def test_names_of_fingers() -> None:
-    index = SMPLX55.index
-    assert written_names(SMPLX55, "mixamo")[index("left_pinky2")] == "mixamorig:LeftHandPinky2"
-    assert written_names(SMPLX55, "vrm")[index("right_pinky3")] == "rightLittleDistal"
-    assert written_names(SMPLX55, "vrm")[index("right_thumb1")] == "rightThumbMetacarpal"
-    assert written_names(SMPLX55, "ue5")[index("right_middle1")] == "middle_01_r"
-    assert written_names(SMPLX55) == SMPLX55.names
-    for naming in ("mixamo", "vrm", "ue5"):
-        assert len(set(written_names(SMPLX55, naming))) == 55
-    with pytest.raises(UserError, match="'maya'; choose from smpl, mixamo, vrm, ue5"):
-        written_names(SMPL22, "maya")
 
 
 def test_every_triangle_has_one_material(walkers: Motion) -> None:
