@@ -9,8 +9,9 @@ import torch
 
 from intermask.errors import UserError
 from intermask.generation.consolidate import ConsolidationOptions
+from intermask.generation.edit_captions import swap_caption
 from intermask.generation.edit_windows import CONTEXT_FRAMES, edit_windows, window_seeds
-from intermask.generation.editing import mirror, swap, swap_caption
+from intermask.generation.editing import mirror, swap
 from intermask.generation.generator import InteractionGenerator
 from intermask.motion import Caption, Motion
 from tiny_model import HashedWords, tiny_model

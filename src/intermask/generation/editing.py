@@ -7,7 +7,6 @@ frames lead into kept ones (`world.ease_into`, `pacing`).
 
 from __future__ import annotations
 
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,6 +18,12 @@ from intermask.bundle import Model
 from intermask.conventions import MIN_FRAMES
 from intermask.data.augment import mirror_caption
 from intermask.errors import UserError
+from intermask.generation.edit_captions import (
+    edited_captions,
+    extended_captions,
+    sentence_for,
+    swap_caption,
+)
 from intermask.generation.edit_windows import edit_windows, window_seeds
 from intermask.generation.requests import (
     DEFAULT_OPTIONS,
@@ -28,7 +33,7 @@ from intermask.generation.requests import (
     person_index,
 )
 from intermask.generation.world import frames_in_ranges, with_kept
-from intermask.motion import FPS, Caption, Motion
+from intermask.motion import FPS, Motion
 
 LONGEST_EXTENSION = 600.0
 """Seconds on one side; more is a story."""
@@ -143,7 +148,7 @@ class MotionEditing(ABC):
         """
         check_frame_rate(given)
         new = frames_in_ranges(ranges, given.frames, given.fps, "to make anew")
-        told = _told(given, prompt, ranges[0][0] if ranges else 0.0)
+        told = sentence_for(given, prompt, ranges[0][0] if ranges else 0.0)
         if not bool(new.any()):
             raise UserError("no range is to be made anew; give ranges of (start, end) in seconds")
         kept = (~new).expand(2, -1).clone()
@@ -155,7 +160,7 @@ class MotionEditing(ABC):
                 "one person, or generate from the text alone"
             )
         made = self._remade(given, kept, told, seed, options)
-        return replace(made, captions=_edited_captions(given.captions, ranges, told))
+        return replace(made, captions=edited_captions(given.captions, ranges, told))
 
     def extend(
         self,
@@ -188,7 +193,7 @@ class MotionEditing(ABC):
                 frame rate.
         """
         check_frame_rate(given)
-        told = _told(given, prompt, given.seconds if after else 0.0)
+        told = sentence_for(given, prompt, given.seconds if after else 0.0)
         lead, tail = (
             _extension_frames(seconds, name)
             for seconds, name in ((before, "before"), (after, "after"))
@@ -198,7 +203,7 @@ class MotionEditing(ABC):
         frames = torch.arange(lead + given.frames + tail)
         kept = ((frames >= lead) & (frames < lead + given.frames)).expand(2, -1)
         longer = self._remade(_held(given, lead, tail), kept, told, seed, options)
-        captions = _extended_captions(given, told, lead / given.fps, tail / given.fps)
+        captions = extended_captions(given, told, lead / given.fps, tail / given.fps)
         texts = dict.fromkeys(each.text for each in captions if each.text)
         return replace(longer, caption=" ".join(texts), captions=captions)
 
@@ -281,57 +286,9 @@ def mirror(motion: Motion) -> Motion:
     return _retold(motion.mirrored(), mirror_caption)
 
 
-_NUMBERED = re.compile(
-    r"\b((?:person|dancer|fighter|actor|player|character)\s+#?)(1|2|one|two|a|b)\b"
-    r"|\b(first|second)(?=\s+(?:person|dancer|fighter|actor|player|character|one)\b)",
-    re.IGNORECASE,
-)
-_OTHER = {"1": "2", "one": "two", "a": "b", "first": "second"}
-_OTHER |= {other: each for each, other in _OTHER.items()}
-
-
-def swap_caption(caption: str) -> str:
-    """A caption in which the people have exchanged their numbers: person 1 and person 2.
-
-    Whoever is told apart without a number (one person, the other) may be either.
-    """
-
-    def exchanged(match: re.Match[str]) -> str:
-        word = match[2] or match[3]
-        other = _OTHER[word.lower()]
-        if word.isupper():
-            other = other.upper()
-        elif word[0].isupper():
-            other = other.capitalize()
-        return f"{match[1] or ''}{other}"
-
-    return _NUMBERED.sub(exchanged, caption)
-
-
 def _retold(motion: Motion, change: Callable[[str], str]) -> Motion:
     captions = tuple(replace(each, text=change(each.text)) for each in motion.captions)
     return replace(motion, caption=change(motion.caption), captions=captions)
-
-
-def _told(given: Motion, prompt: str | None, seconds: float) -> str:
-    """What is asked for, or else what the motion says of itself at a time."""
-    text = given.caption
-    if prompt is not None:
-        text = prompt
-    elif given.captions:
-        text = min(given.captions, key=lambda each: _away(each, seconds)).text
-    if not text.strip():
-        raise UserError(
-            "the motion has no caption that could be used again; say what happens in it"
-            if prompt is None
-            else "the prompt is empty; write what the two people do"
-        )
-    return text
-
-
-def _away(caption: Caption, seconds: float) -> float:
-    """Seconds from a time to the part that a caption is of."""
-    return max(caption.start - seconds, seconds - caption.end, 0.0)
 
 
 def _extension_frames(seconds: float, where: str) -> int:
@@ -387,39 +344,6 @@ def _coasting(places: Tensor, frames: int, forward: bool) -> Tensor:
     height = torch.maximum(coasted[..., 1], lowest)
     coasted = torch.stack((coasted[..., 0], height, coasted[..., 2]), -1)
     return coasted if forward else coasted.flip(1)
-
-
-def _edited_captions(
-    captions: tuple[Caption, ...], ranges: Sequence[tuple[float, float]], prompt: str
-) -> tuple[Caption, ...]:
-    """Captions of parts, with the prompt in place of what they said of the ranges."""
-    if not captions:
-        return ()
-    left = list(captions)
-    for start, end in ranges:
-        pieces = [
-            piece
-            for each in left
-            for piece in (
-                replace(each, end=min(each.end, start)),
-                replace(each, start=max(each.start, end)),
-            )
-        ]
-        left = [piece for piece in pieces if piece.end > piece.start]
-    left += [Caption(prompt, start, end) for start, end in ranges]
-    return tuple(sorted(left, key=lambda each: each.start))
-
-
-def _extended_captions(
-    given: Motion, prompt: str, before: float, after: float
-) -> tuple[Caption, ...]:
-    """What is told of the parts of a motion that grew by seconds before and after."""
-    end = before + given.seconds
-    inside = given.captions or (Caption(given.caption, 0.0, given.seconds),)
-    moved = [replace(each, start=each.start + before, end=each.end + before) for each in inside]
-    lead = [Caption(prompt, 0.0, before)] if before else []
-    tail = [Caption(prompt, end, end + after)] if after else []
-    return tuple(each for each in (*lead, *moved, *tail) if each.text)
 
 
 def _with_part(motion: Motion, part: Motion, fresh: Tensor, start: int) -> Motion:
