@@ -119,5 +119,5 @@ def newer_bank(folder: Path) -> Path:
 def test_a_newer_version_is_refused_with_what_to_do(
     make: Callable[[Path], Path], read: Callable[[Path], Any], tmp_path: Path
 ) -> None:
-    with pytest.raises(UserError, match=r"version 9+, this program reads up to 1; update intermask"):
+    with pytest.raises(UserError, match=r"version 9+, this program reads up to 1; update"):
         read(make(tmp_path))

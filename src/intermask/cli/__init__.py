@@ -11,6 +11,7 @@ import typer
 
 from intermask import __version__
 from intermask.cli.bench import bench_app
+from intermask.cli.clean import clean
 from intermask.cli.compare import compare
 from intermask.cli.contacts import evaluate_contacts
 from intermask.cli.data import data_app
@@ -127,6 +128,13 @@ app.command(
         "intermask gallery out/ -o out.html",
     )
 )(gallery)
+app.command(
+    epilog=examples(
+        "intermask clean dance.npz -o cleaned",
+        "intermask clean dance.npz --only feet,floor --strength 0.5 -o planted",
+        "intermask clean out/ -o cleaned/",
+    )
+)(clean)
 app.command(
     epilog=examples(
         "intermask measure dance.npz",

@@ -106,7 +106,7 @@ def consolidate(
     steady = land(spread_jumps(given[0], change, fps), change, fps, options.landing)
     smooth = _without_jitter(steady, fps, options)
     targets = steady + change[..., None, None] * (smooth - steady)
-    targets = _grounded(targets, kept, options.grounding)
+    targets = grounded(targets, kept, options.grounding)
     smooth_turns = smooth_rotations(given[1], options.smoothing)
     turns = torch.where(kept[..., None, None, None], given[1], smooth_turns)
 
@@ -186,7 +186,7 @@ _FLOOR_MARGIN = 0.01  # metres
 _UNEVEN = 0.02  # metres by which two people may stand at different heights
 
 
-def _grounded(positions: Tensor, kept: Tensor, limit: float) -> Tensor:
+def grounded(positions: Tensor, kept: Tensor, limit: float) -> Tensor:
     """Set people who hover or sink all the time on the floor, if no frame must be kept.
 
     Both move together where that will do, so that they stay where they were on each other.

@@ -8,7 +8,7 @@ feet tell where they stand, then everything else at once, slowly and then to the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from torch import Tensor
@@ -66,6 +66,7 @@ def settle(
     hands: HandRelations,
     fps: float,
     options: SettlingOptions,
+    extra: Sequence[Term] = (),
 ) -> Bodies:
     """Two people, calmed, planted and kept apart.
 
@@ -75,9 +76,10 @@ def settle(
         hands: where wrists were on the partner.
         fps: frames a second.
         options: what to meet.
+        extra: what else to meet, in every step.
     """
-    calm = _calmed(bodies, change, options)
-    terms = [*_lasting(calm, hands, options)]
+    calm = _calmed(bodies, change, options, extra)
+    terms = [*_lasting(calm, hands, options), *extra]
     feet = _planted(calm, fps, options)
     slow = SolverOptions(rounds=options.rounds)
     settled = solve(calm, [*terms, *feet(options.planting)], change, slow)
@@ -111,7 +113,9 @@ def _planted(bodies: Bodies, fps: float, options: SettlingOptions) -> Callable[[
     return lambda weight: [Planted(places, weight * contacts.to(places))]
 
 
-def _calmed(bodies: Bodies, change: Tensor, options: SettlingOptions) -> Bodies:
+def _calmed(
+    bodies: Bodies, change: Tensor, options: SettlingOptions, extra: Sequence[Term]
+) -> Bodies:
     """Bodies without jitter: here a correction may be as quick as the jitter is."""
     if options.calming <= 0 or bodies.frames < 4:
         return bodies
@@ -119,5 +123,6 @@ def _calmed(bodies: Bodies, change: Tensor, options: SettlingOptions) -> Bodies:
     terms: list[Term] = [
         Near(positions, _CALM_STAYING * positions.new_ones(())),
         Calm(options.calming),
+        *extra,
     ]
     return solve(bodies, terms, change, SolverOptions(spacing=1, rounds=_CALM_ROUNDS))
