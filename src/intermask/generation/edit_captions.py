@@ -55,13 +55,17 @@ def edited_captions(
 def extended_captions(
     given: Motion, prompt: str, before: float, after: float
 ) -> tuple[Caption, ...]:
-    """What is told of the parts of a motion that grew by seconds before and after."""
+    """What is told of the parts of a motion that grew by seconds before and after.
+
+    Empty where one sentence tells of all of it.
+    """
     end = before + given.seconds
     inside = given.captions or (Caption(given.caption, 0.0, given.seconds),)
     moved = [replace(each, start=each.start + before, end=each.end + before) for each in inside]
     lead = [Caption(prompt, 0.0, before)] if before else []
     tail = [Caption(prompt, end, end + after)] if after else []
-    return tuple(each for each in (*lead, *moved, *tail) if each.text)
+    told = tuple(each for each in (*lead, *moved, *tail) if each.text)
+    return told if len({each.text for each in told}) > 1 else ()
 
 
 _NUMBERED = re.compile(

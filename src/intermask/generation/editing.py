@@ -186,7 +186,7 @@ class MotionEditing(ABC):
             options: how tokens are drawn, and progress.
 
         Returns:
-            The longer motion; its ``captions`` say what was told of which part.
+            The longer motion; its ``captions`` say what was told of which part, if that differs.
 
         Raises:
             UserError: an unusable prompt or number of seconds, or a motion of unusable length or
@@ -204,7 +204,7 @@ class MotionEditing(ABC):
         kept = ((frames >= lead) & (frames < lead + given.frames)).expand(2, -1)
         longer = self._remade(_held(given, lead, tail), kept, told, seed, options)
         captions = extended_captions(given, told, lead / given.fps, tail / given.fps)
-        texts = dict.fromkeys(each.text for each in captions if each.text)
+        texts = dict.fromkeys(each.text for each in captions) or [told]
         return replace(longer, caption=" ".join(texts), captions=captions)
 
     def vary(
