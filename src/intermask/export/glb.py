@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 
 from intermask.errors import MissingExtra
-from intermask.export.body import MATERIALS, PEOPLE, material_colours, material_shares
-from intermask.export.mannequin import Mannequin, Single, build_mannequin, strongest_weights
+from intermask.export.body import MATERIALS, PEOPLE, material_colours
+from intermask.export.clothing import Dressed, dress
+from intermask.export.mannequin import Single, build_mannequin, strongest_weights
 from intermask.export.naming import written_names
 from intermask.export.rig import Rig, rig_of
 from intermask.files import atomic_path
@@ -141,7 +142,8 @@ class _File:
 
 def _add_person(file: _File, rig: Rig, person: int, names: tuple[str, ...]) -> int:
     """Nodes, skin and mesh of one person; the index of their first joint's node."""
-    mannequin = build_mannequin(rig.offsets)
+    dressed = dress(build_mannequin(rig.offsets))
+    mannequin = dressed.mannequin
     identity = np.tile(np.eye(3), (rig.skeleton.joint_count, 1, 1))
     rest = rest_positions(rig.offsets)
     # on the floor where the motion begins: side by side with the other one
@@ -159,7 +161,7 @@ def _add_person(file: _File, rig: Rig, person: int, names: tuple[str, ...]) -> i
         name=name, joints=joints, skeleton=first, inverseBindMatrices=file.add(by_columns, "MAT4")
     )
     file.gltf.skins.append(skin)
-    mesh = _add_mesh(file, mannequin, points, normals, person)
+    mesh = _add_mesh(file, dressed, points, normals, person)
     body = file.node(name=f"{name}_body", mesh=mesh, skin=len(file.gltf.skins) - 1)
     file.gltf.scenes[0].nodes += [top, body]
     return first
@@ -175,12 +177,10 @@ def _add_joints(file: _File, rig: Rig, pelvis: Array, names: tuple[str, ...]) ->
     return first
 
 
-def _add_mesh(
-    file: _File, mannequin: Mannequin, points: Single, normals: Single, person: int
-) -> int:
+def _add_mesh(file: _File, dressed: Dressed, points: Single, normals: Single, person: int) -> int:
     """The surface in the rest pose, one primitive for each of `MATERIALS`; the mesh's index."""
     library = file.library
-    movers, weights = strongest_weights(mannequin.weights)
+    movers, weights = strongest_weights(dressed.mannequin.weights)
     target = library.ARRAY_BUFFER
     attributes = {
         "POSITION": file.add(points, "VEC3", target=target, bounds=True),
@@ -188,11 +188,9 @@ def _add_mesh(
         "JOINTS_0": file.add(movers, "VEC4", dtype="|u1", target=target),
         "WEIGHTS_0": file.add(weights, "VEC4", dtype="|u1", target=target, normalised=True),
     }
-    shares = material_shares(mannequin)
-    made_of = shares[mannequin.triangles].sum(1).argmax(1)
     primitives = []
     for number, colour in enumerate(material_colours(PEOPLE[person])):
-        chosen = mannequin.triangles[made_of == number].ravel()
+        chosen = dressed.mannequin.triangles[dressed.materials == number].ravel()
         indices = file.add(chosen, "SCALAR", dtype="<u2", target=library.ELEMENT_ARRAY_BUFFER)
         name = f"person_{person + 1}_{MATERIALS[number]}"
         file.gltf.materials.append(_material(library, name, colour))
