@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Makes the built-in model from public data: imports, three trainings, the bundle, its measurements.
+# Makes the built-in model from public data: imports, the open dataset, three trainings, the bundle,
+# its measurements.
 #
 #   recipes/builtin.sh SOURCES WORK
 #
@@ -21,13 +22,15 @@ intermask data import grapplemap "$sources/grapplemap/GrappleMap.txt" -o "$work/
 intermask data import single "$sources/cmu_single" -o "$work/single" \
     --source "$cmu" --licence "$licence"
 
+intermask data make open -o "$work/open" --clips 2000 --seed 0 --workers "$(nproc)" \
+    --salsa "$work/salsa" --grapplemap "$work/grapplemap"
+
 intermask train tokenizer --preset small -o "$work/tokenizer" \
-    --data "$work/salsa" --share 0.5 --data "$work/grapplemap" --share 0.4 \
-    --data "$work/single" --share 0.1
+    --data "$work/open" --share 0.94 --data "$work/single" --share 0.06
 intermask train transformer --preset small -o "$work/transformer" --tokenizer "$work/tokenizer" \
-    --data "$work/salsa" --share 0.35 --data "$work/grapplemap" --share 0.65
-intermask train evaluator --preset small --set optimiser.steps=800 -o "$work/evaluator" \
-    --data "$work/salsa" --data "$work/grapplemap"
+    --data "$work/open"
+intermask train evaluator --preset small -o "$work/evaluator" --data "$work/open"
 intermask bundle "$work/transformer" -o "$work/builtin" --half --name builtin \
     --evaluator "$work/evaluator"
-python "$(dirname "$0")/measure.py" "$work/builtin" "$work/salsa" "$work/grapplemap" "$work/single"
+python "$(dirname "$0")/measure.py" "$work/builtin" "$work/open" "$work/single"
+intermask evaluate-contacts "$work/builtin" --data "$work/open" -o "$work/contacts"

@@ -10,6 +10,7 @@ width, `k` code, `l` any sequence, `h` head.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -26,6 +27,9 @@ PEOPLE = 2
 # with).
 MODULATED_NORM_EPSILON = 1e-6
 POSITION_BASE = 10000.0
+_START = 0.1
+"""How sharply codes are told apart at the start, as a share of how far they lie apart: the rest is
+learned, since a network that knows nothing yet should not be sure."""
 
 
 # --- Pieces --------------------------------------------------------------------------------------
@@ -365,9 +369,15 @@ class InterMTransformer(nn.Module):
         scaled = codebook / codebook.std(0).clamp_min(1e-6).sqrt()
         scaled = scaled / scaled.square().mean().sqrt()
         self.token_embedding.weight[:codes] = scaled
-        # The same projection as that of the embeddings: what the stream holds is what it names.
-        projection = self.token_projection.weight / self.config.width**0.5
-        self.head.logits.weight.copy_(scaled @ projection.T)
+        # The same projection as that of the embeddings: what the stream holds is what it names, and
+        # of the codes about one place the nearest has the highest logit.
+        projection = self.token_projection.weight
+        stream = F.layer_norm(scaled @ projection.T, (self.config.width,))
+        held = stream @ projection
+        size = (held * scaled).sum() / scaled.square().sum()
+        sharpness = _START / _nearest_square(scaled.view(-1, self.config.codebook_size, scaled.shape[1]))
+        self.head.logits.weight.copy_(sharpness / size * scaled @ projection.T)
+        self.head.logits.bias.copy_(-0.5 * sharpness * scaled.square().sum(1))
 
     def forward(self, tokens: Tensor, condition: Tensor, valid: Tensor) -> Tensor:
         """Logits of the codes at every token.
@@ -401,6 +411,12 @@ class InterMTransformer(nn.Module):
             tokens = special
         embedded: Tensor = self.token_projection(self.token_embedding(tokens))
         return embedded
+
+
+def _nearest_square(codebooks: Tensor) -> Tensor:
+    """Mean square () of how far codes of codebooks (s, k, c) are from the nearest other one."""
+    apart = [torch.cdist(codes, codes).fill_diagonal_(math.inf).amin(1) for codes in codebooks]
+    return torch.cat(apart).square().mean()
 
 
 def text_parameters(model: nn.Module) -> list[nn.Parameter]:
