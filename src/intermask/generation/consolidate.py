@@ -139,7 +139,7 @@ def steadied(
     """Decoded positions (p, t, 22, 3) and rotations (p, t, 21, 3, 3) without jumps and jitter.
 
     What eases into kept frames must be steady before it does: beside them `consolidate` can change
-    little. It then has nothing left to smooth.
+    little.
     """
     everywhere = positions.new_ones(positions.shape[:2])
     steady = _without_jitter(spread_jumps(positions, everywhere, fps), fps, options)

@@ -116,7 +116,7 @@ class InterHumanScenes:
             fps=FPS,
             keep=kept,
             root_rotations=placed.motion.root_rotations,
-            options=replace(options, smoothing=0.0, calming=False),
+            options=options,
         )
         return placed.frame.to_world(
             replace(
