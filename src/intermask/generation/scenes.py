@@ -53,11 +53,17 @@ class Scenes(Protocol):
         ...
 
     def settled(
-        self, placed: Any, features: Tensor, kept: Tensor, ease: int = EASE_FRAMES
+        self,
+        placed: Any,
+        features: Tensor,
+        kept: Tensor,
+        ease: int = EASE_FRAMES,
+        paced: bool = True,
     ) -> Motion:
         """Decoded features (2, t, f) beside the kept frames (2, t), in the caller's world.
 
-        ``ease``: most new frames that lead into a kept one.
+        ``ease``: most new frames that lead into a kept one. ``paced``: whether they are held to the
+        pace of the clip.
         """
         ...
 
@@ -96,7 +102,12 @@ class InterHumanScenes:
         return place_given(given, kept, self.floor, stride, grounded)
 
     def settled(
-        self, placed: GivenScene, features: Tensor, kept: Tensor, ease: int = EASE_FRAMES
+        self,
+        placed: GivenScene,
+        features: Tensor,
+        kept: Tensor,
+        ease: int = EASE_FRAMES,
+        paced: bool = True,
     ) -> Motion:
         """Bodies sized like the kept frames, eased into them and consolidated."""
         options = self.consolidation or ConsolidationOptions()
@@ -116,7 +127,7 @@ class InterHumanScenes:
             fps=FPS,
             keep=kept,
             root_rotations=placed.motion.root_rotations,
-            options=options,
+            options=replace(options, pacing=options.pacing and paced),
         )
         return placed.frame.to_world(
             replace(

@@ -83,7 +83,12 @@ class InterXScenes:
         return given_pose(self.accepted(given), stride)
 
     def settled(
-        self, placed: GivenPose, features: Tensor, kept: Tensor, ease: int = EASE_FRAMES
+        self,
+        placed: GivenPose,
+        features: Tensor,
+        kept: Tensor,
+        ease: int = EASE_FRAMES,
+        paced: bool = True,
     ) -> SMPLXMotion:
         """Smoothed, and eased into the kept frames (2, t)."""
         pose = self._smooth(_decoded(features))

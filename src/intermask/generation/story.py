@@ -44,7 +44,7 @@ FARTHEST = 2.5
 follows begins there, and models know people who are near each other."""
 _ALIKE = 0.1
 """Metres by which drafts may differ that are alike in where they lead from and to."""
-_SPEED_FRAMES = 4
+_SPEED_FRAMES = 10
 """New frames over which the speed is read at which a window begins."""
 
 _DRAWING = 0.85
@@ -192,7 +192,8 @@ def continued(
     steps = [_step(before, scenes.rough(draft)[:, window.overlap - 1]) for draft in drafts]
     best = _best(generator, drafts, steps, window.text)
     ease = min(max(EASE_FRAMES, round(steps[best] / EASE_SPEED * FPS)), LONGEST_EASE)
-    made = scenes.settled(placed, drafts[best], kept, ease)
+    # Holding the first frames to the pace of the overlap would put off a long way, not shorten it.
+    made = scenes.settled(placed, drafts[best], kept, ease, paced=False)
     new = made.cropped(window.overlap, window.overlap + window.frames)
     return _single(here.to_world(begun.to_scene(new)))
 
@@ -205,7 +206,8 @@ def _led_back(features: Tensor, overlap: int) -> Tensor:
     that the new ones begin with: what differs is then all that has to be eased away.
     """
     first = features[:, overlap : overlap + 1]
-    speed = (features[:, overlap + _SPEED_FRAMES :][:, :1] - first) / _SPEED_FRAMES
+    steps = features[:, overlap : overlap + _SPEED_FRAMES].diff(dim=1)
+    speed = steps.median(1, keepdim=True).values  # one that leaps on has no say
     past = torch.arange(-overlap, 0).to(features)[:, None]
     return torch.cat((first + past * speed, features[:, overlap:]), 1)
 

@@ -249,8 +249,9 @@ def ease_into(generated: Eased, given: Eased, kept: Tensor, frames: int = EASE_F
 
     What the generated motion says of a kept frame differs from the frame itself, as any decoded
     motion does. This difference, and the speed at which it changes, go on into the new frames
-    beside it, along a minimum-jerk curve that has died away after ``frames`` frames, or sooner
-    where another kept frame follows. Kept frames come back as given.
+    beside it, along a minimum-jerk curve that has died away after ``frames`` frames (of the speed
+    after `EASE_FRAMES` at most), or sooner where another kept frame follows. Kept frames come back
+    as given.
 
     Args:
         generated: all frames, also those that are kept, in the frame of ``given``.
@@ -278,6 +279,8 @@ def _eased_person(generated: Eased, given: Eased, kept: Tensor, frames: int) -> 
         reach = min(frames, stop - start)
         steps = torch.arange(1, reach + 1)
         weight = 1 - minimum_jerk(steps.to(change) / (reach + 1))
+        # over a longer way the speed alone would lead people metres away
+        quick = 1 - minimum_jerk(steps.to(change) / (min(reach, EASE_FRAMES) + 1))
         for edge, inwards in ((start - 1, 1), (stop, -1)):
             if not 0 <= edge < len(kept):
                 continue
@@ -290,7 +293,8 @@ def _eased_person(generated: Eased, given: Eased, kept: Tensor, frames: int) -> 
             speed = speed.where(speed.abs() < _LARGEST_SPEED, torch.zeros_like(speed))
             beside = edge + inwards * steps
             touched[beside] = True
-            change[beside] += weight[:, None] * (difference + steps.to(change)[:, None] * speed)
+            change[beside] += weight[:, None] * difference
+            change[beside] += (quick * steps.to(change))[:, None] * speed
     eased = _changed(generated, change)
     # frames out of reach stay what they are to the last bit
     return Eased(
