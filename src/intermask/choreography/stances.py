@@ -204,22 +204,22 @@ def _trunk(
         nod = _between(generator, *HEAD_PITCH) - float(face[begin:end].median()) - pitch
         nod = min(max(nod, -2 * _LARGEST_BEND), _LARGEST_BEND)
         holds.append(_Hold(begin, end, torch.tensor((pitch, twist, nod))))
-    pitch, twist, nod = _course(body.frames, _with_motion(body.frames, holds)).unbind(-1)
+    pitches, twists, nods = _course(body.frames, _with_motion(body.frames, holds)).unbind(-1)
     drop = [
         _Hold(begin, end, torch.tensor((_HIP_DROP * value,)))
         for each in shifts
         for begin, end, value in each.holds
     ]
     roll = _course(body.frames, _with_motion(body.frames, drop))[:, 0]
-    nothing = torch.zeros_like(pitch)
+    nothing = torch.zeros_like(pitches)
     rotations = body.rotations.clone()
     tilt = torch.stack((nothing, nothing, roll), -1)
     rotations[:, 0] = rotations[:, 0] @ axis_angle_to_matrix(tilt)
-    spine = torch.stack((pitch, twist, -roll), -1) / 3
+    spine = torch.stack((pitches, twists, -roll), -1) / 3
     turn = axis_angle_to_matrix(spine)
     for joint in SMPL22.indices("spine1", "spine2", "spine3"):
         rotations[:, joint] = rotations[:, joint] @ turn
-    half = axis_angle_to_matrix(torch.stack((nod / 2, -twist / 2, nothing), -1))
+    half = axis_angle_to_matrix(torch.stack((nods / 2, -twists / 2, nothing), -1))
     for joint in (neck, head):
         rotations[:, joint] = rotations[:, joint] @ half
     return rotations
@@ -254,13 +254,13 @@ def _arms(
             more, inward = min(max(more, -0.2), 0.5), min(max(inward, -0.06), 0.16)
             holds.append(_Hold(begin, end, torch.tensor((more, inward / (0.55 * size)))))
         course = _course(body.frames, _with_motion(body.frames, holds)) * hangs[:, None]
-        more, inward = course.unbind(-1)
-        nothing = torch.zeros_like(more)
+        bends, inwards = course.unbind(-1)
+        nothing = torch.zeros_like(bends)
         # The upper arm goes back as the forearm comes forward.
-        swing = axis_angle_to_matrix(torch.stack((0.35 * more, nothing, -side * inward), -1))
+        swing = axis_angle_to_matrix(torch.stack((0.35 * bends, nothing, -side * inwards), -1))
         frame = world[:, collar].mT @ world[:, chest]
         result[:, shoulder] = frame @ swing @ frame.mT @ rotations[:, shoulder]
-        fold = axis_angle_to_matrix(torch.stack((nothing, -side * more, nothing), -1))
+        fold = axis_angle_to_matrix(torch.stack((nothing, -side * bends, nothing), -1))
         result[:, elbow] = rotations[:, elbow] @ fold
     return result
 

@@ -375,7 +375,9 @@ class InterMTransformer(nn.Module):
         stream = F.layer_norm(scaled @ projection.T, (self.config.width,))
         held = stream @ projection
         size = (held * scaled).sum() / scaled.square().sum()
-        sharpness = _START / _nearest_square(scaled.view(-1, self.config.codebook_size, scaled.shape[1]))
+        sharpness = _START / _nearest_square(
+            scaled.view(-1, self.config.codebook_size, scaled.shape[1])
+        )
         self.head.logits.weight.copy_(sharpness / size * scaled @ projection.T)
         self.head.logits.bias.copy_(-0.5 * sharpness * scaled.square().sum(1))
 
