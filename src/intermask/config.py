@@ -352,9 +352,14 @@ class TransformerTraining:
     poses begin alike; needs ``model.code_dim`` as wide as a code. The paper starts at random."""
     max_frames: int = 300
     mirror: bool = True
+    midway_probability: float = 0.0
+    """Share of samples that begin somewhere in their clip instead of where it begins, with two
+    seconds left at least. A story's later windows begin midway; the paper's clips never do unless
+    they are longer than ``max_frames``."""
 
     def __post_init__(self) -> None:
         _positive(self, "max_frames")
+        _fraction(self, "midway_probability")
 
 
 @dataclass(frozen=True, kw_only=True)

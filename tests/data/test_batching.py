@@ -12,6 +12,7 @@ from torch import Tensor
 
 from intermask.data.augment import mirror_caption
 from intermask.data.batching import (
+    LEFT_MIDWAY,
     InteractionSampler,
     Source,
     SourceClips,
@@ -175,3 +176,17 @@ def test_features_are_those_of_the_cropped_clip() -> None:
     frames = sampler.frames(variant.source, variant.clip)
     assert frames % 4 == 0
     assert sampler.features(variant).shape == (2, frames, 262)
+
+
+def test_some_clips_begin_midway_where_that_is_asked_for() -> None:
+    plain = interactions(source([40, 100, 200, 250]), most=300)
+    midway = replace(plain, midway=0.5)
+    seen = [variant for step in range(60) for variant, _ in midway.draw(step, 4)]
+    begun = [variant for variant in seen if variant.start > 0]
+    long = [variant for variant in seen if midway.frames(0, variant.clip) > LEFT_MIDWAY]
+    assert 0.4 < len(begun) / len(long) < 0.6
+    for variant in begun:
+        left = midway.frames(0, variant.clip, variant.start)
+        assert left >= LEFT_MIDWAY - midway.stride
+        assert midway.features(variant).shape[1] == left
+    assert all(variant.start == 0 for step in range(20) for variant, _ in plain.draw(step, 4))

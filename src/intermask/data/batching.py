@@ -37,6 +37,8 @@ MOST_NAMED = 10
 """Clips that were left out of a split and are named one by one; of others the number is told."""
 
 
+LEFT_MIDWAY = 60
+"""Frames that are left at least of a clip that is seen from somewhere within it."""
 STEPS_SORTED = 4
 """Steps of the transformer whose clips are sorted by length together."""
 
@@ -266,10 +268,13 @@ class InteractionSampler:
     encode: ClipEncoder
     mirror: bool
     seed: int
+    midway: float = 0.0
+    """Share of the clips that are seen from a random frame on; longer ones than `max_frames` always
+    are."""
 
-    def frames(self, source: int, clip: int) -> int:
+    def frames(self, source: int, clip: int, start: int = 0) -> int:
         """Usable frames of a clip: without the last, at most `max_frames`, a multiple of stride."""
-        frames = self.sources[source].clips[clip].loaded.shape[1] - 1
+        frames = self.sources[source].clips[clip].loaded.shape[1] - 1 - start
         return min(frames, self.max_frames) // self.stride * self.stride
 
     @cached_property
@@ -294,15 +299,22 @@ class InteractionSampler:
     def _variant(self, turn: Turn) -> tuple[Variant, str]:
         rng = augmentation_generator(self.seed, turn)
         clip = self.sources[turn.source].clips[turn.item]
-        spare = clip.loaded.shape[1] - 1 - self.max_frames
-        start = int(rng.integers(spare + 1)) if spare > 0 else 0
+        start = self._start(clip.loaded.shape[1] - 1, rng)
         mirror = self.mirror and bool(rng.random() < 0.5)
         caption = clip.captions[rng.integers(len(clip.captions))]
         variant = Variant(turn.source, turn.item, start, mirror, swap=bool(rng.random() < 0.5))
         return variant, mirror_caption(caption) if mirror else caption
 
+    def _start(self, frames: int, rng: np.random.Generator) -> int:
+        spare = frames - self.max_frames
+        # Drawn only where it is asked for, so that trainings without it see what they always saw.
+        if self.midway and rng.random() < self.midway:
+            spare = max(spare, frames - LEFT_MIDWAY)
+        return int(rng.integers(spare + 1)) if spare > 0 else 0
+
     def fixed_variants(self) -> list[Variant]:
-        """All variants of the clips that are not cropped at random."""
+        """All variants, from their first frame on, of the clips that are not longer than they may
+        be."""
         mirrors = (False, True) if self.mirror else (False,)
         return [
             Variant(source, clip, 0, mirror, swap)
@@ -320,7 +332,7 @@ class InteractionSampler:
 
     def features(self, variant: Variant) -> Tensor:
         """Unnormalised features (2, t, f); t is a multiple of the stride."""
-        frames = self.frames(variant.source, variant.clip)
+        frames = self.frames(variant.source, variant.clip, variant.start)
         clip = self.sources[variant.source].clips[variant.clip]
         loaded = clip.loaded[:, variant.start : variant.start + frames + 1]
         return self.encode(loaded, mirror=variant.mirror, swap=variant.swap)

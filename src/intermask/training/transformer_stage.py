@@ -125,8 +125,12 @@ class TransformerStage:
                 self.representation.encode,
                 mirror,
                 training.run.seed,
+                midway,
             )
-            for clips, mirror in ((train, training.mirror), (validation, False))
+            for clips, mirror, midway in (
+                (train, training.mirror, training.midway_probability),
+                (validation, False, 0.0),
+            )
         )
         self.text = FrozenText(self.encoder, device)
         if fresh:
@@ -259,7 +263,7 @@ class TransformerStage:
 
         Only those of a part are computed, if one is given; the others stay 0.
         """
-        frames = [sampler.frames(variant.source, variant.clip) for variant, _ in items]
+        frames = [sampler.frames(each.source, each.clip, each.start) for each, _ in items]
         columns = torch.tensor(frames) // self.tokenizer.stride
         valid = torch.arange(int(columns.max())) < columns[:, None]
         tokens = torch.zeros(len(items), 2, self.tokenizer.rows, valid.shape[1], dtype=torch.long)
