@@ -91,6 +91,10 @@ def test_a_pace_is_kept_where_it_can_be() -> None:
         sum(float(each.sum()) for each in excess(at, kept, pace)) for at in (hasty, calm)
     )
     assert after < 0.05 * before
+    # Nor is it made up for behind the seam.
+    for order, most in ((1, pace.steps), (2, pace.changes)):
+        was, is_now = (at[:, 30:].diff(n=order, dim=1).norm(dim=-1) for at in (hasty, calm))
+        assert (is_now <= 1.1 * torch.maximum(was, most)).all()
     assert float((calm - walk)[kept].abs().max()) < 1e-6
     assert torch.equal(calm[:, 45:], bodies.posed().positions[:, 45:])
 

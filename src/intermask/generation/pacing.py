@@ -104,14 +104,13 @@ def paced(bodies: Bodies, given: Tensor, kept: Tensor, fps: float) -> Bodies:
     before = torch.where(kept[..., None, None], given, bodies.posed().positions)
     if not any(bool((part > 0).any()) for part in excess(before, kept, pace)):
         return bodies
-    goal = Pace(_MARGIN * pace.steps, _MARGIN * pace.changes)
     away = frames_away(kept)
     change = (away > 0) * (1 - smoothstep(2 * away / _CORRECTED - 1))
     terms: list[Term] = [
         Near(before, before.new_tensor(_STAYING)),
         Smooth(before, _SMOOTHNESS),
         AboveFloor(_FLOOR),
-        _WithinPace(given, kept, goal),
+        _WithinPace(given, kept, _limits(before, kept, pace)),
     ]
     return solve(bodies, terms, change.to(before), _OPTIONS)
 
@@ -122,12 +121,31 @@ class _WithinPace:
 
     given: Tensor
     kept: Tensor
-    pace: Pace
+    limits: tuple[Tensor, Tensor]
 
     def __call__(self, posed: Posed) -> Tensor:
         positions = torch.where(self.kept[..., None, None], self.given, posed.positions)
-        steps, changes = excess(positions, self.kept, self.pace)
-        return _HELD_BACK * (steps.square().sum() + changes.square().sum())
+        held_back = posed.positions.new_zeros(())
+        for order, limit in enumerate(self.limits, start=1):
+            beyond = positions.diff(n=order, dim=1).norm(dim=-1) - limit
+            held_back = held_back + beyond.clamp_min(0.0).square().sum()
+        return _HELD_BACK * held_back
+
+
+def _limits(before: Tensor, kept: Tensor, pace: Pace) -> tuple[Tensor, Tensor]:
+    """Metres (p, t-1, 22) and (p, t-2, 22) that steps and their changes shall not exceed.
+
+    Near seams that is the pace. Further away, what was quicker may stay so, but nothing becomes
+    quicker: what is held back at a seam must not be made up for behind it.
+    """
+    near = frames_away(kept) <= _WATCHED
+    found = []
+    for order, usual in ((1, pace.steps), (2, pace.changes)):
+        own = before.diff(n=order, dim=1).norm(dim=-1)
+        watched = _all_kept(near, order + 1)[..., None]
+        limit = torch.where(watched, _MARGIN * usual, torch.maximum(own, usual))
+        found.append(torch.where(_all_kept(kept, order + 1)[..., None], torch.inf, limit))
+    return found[0], found[1]
 
 
 def _all_kept(flags: Tensor, frames: int) -> Tensor:
