@@ -101,3 +101,14 @@ def test_clips_of_one_length_are_coded_together() -> None:
         assert torch.equal(tokens, coder.encode([clip])[0])
         assert tokens.shape == (2, 5, clip.shape[1] // 4)
     assert [len(each) for each in batches_of_one_length([6, 8, 6, 6], 2)] == [2, 1, 1]
+
+
+def test_a_last_column_is_filled_up_with_the_last_frame() -> None:
+    """Clips of an evaluation are of lengths that not every tokenizer divides."""
+    model = tiny_model()
+    coder = FeatureCoder(model.tokenizer, model.normaliser)
+    clip = walk(24, 1)
+    held = torch.cat((clip[:, :21], clip[:, 20:21].expand(-1, 3, -1)), 1)
+    short, whole = coder.encode([clip[:, :21], held])
+    assert torch.equal(short, whole)
+    assert short.shape == (2, 5, 6)

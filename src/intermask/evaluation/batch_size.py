@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 
 import torch
 
-from intermask.evaluation.clips import FRAME_MULTIPLE, EvaluationClip
+from intermask.evaluation.clips import EvaluationClip
 from intermask.generation.generator import InteractionGenerator
 from intermask.generation.sampler import guided
 from intermask.masking import mask_id
@@ -28,8 +29,8 @@ def fastest_batch_size(
     Returns:
         The size, and seconds of a round for one motion by each size that was tried.
     """
-    lengths = sorted(clip.frames // FRAME_MULTIPLE for clip in clips)
-    columns = lengths[len(lengths) // 2]
+    lengths = sorted(clip.frames for clip in clips)
+    columns = math.ceil(lengths[len(lengths) // 2] / generator.coder.stride)
     seconds: dict[int, float] = {}
     best = 1
     for size in _SIZES.get(generator.device.type, _SIZES["cpu"]):

@@ -23,7 +23,7 @@ from intermask.data.batching import (
 from intermask.data.layout import Clip
 
 FRAME_MULTIPLE = 4
-"""Lengths are rounded down to it: the frames of a token column (method, section 6)."""
+"""Lengths are rounded down to it, whatever a model's token columns are: clips stay the same."""
 
 
 @dataclass(frozen=True)

@@ -146,7 +146,8 @@ class ReferenceRows:
 
     def _batch(self, real: list[Tensor]) -> dict[str, Tensor]:
         evaluator = self._evaluator
-        made = self._coder.decode(self._coder.encode(real, CODED_TOGETHER), CODED_TOGETHER)
+        decoded = self._coder.decode(self._coder.encode(real, CODED_TOGETHER), CODED_TOGETHER)
+        made = [one[:, : each.shape[1]] for one, each in zip(decoded, real, strict=True)]
         truth = evaluator.embed_motions(real)
         # Inter-X is scored where it was captured, and its released evaluation exchanges nobody.
         exchanged = (

@@ -148,7 +148,7 @@ def tokenizer_quality(
         coder: the tokenizer.
         representation: of its dataset; it gives joint positions.
         joint_names: of these joints, in order.
-        clips: real motion, with a multiple of the tokenizer's stride of frames.
+        clips: real motion.
         evaluator: for the reconstruction FID.
         progress: called with clips done and clips in all.
 
@@ -171,7 +171,8 @@ def tokenizer_quality(
         chosen = clips[begin : begin + _AT_ONCE]
         real = [clip.features for clip in chosen]
         maps = coder.encode(real, _AT_ONCE)
-        made = coder.decode(maps, _AT_ONCE)
+        decoded = coder.decode(maps, _AT_ONCE)
+        made = [one[:, : each.shape[1]] for one, each in zip(decoded, real, strict=True)]
         tokens += maps
         for clip, reconstruction in zip(chosen, made, strict=True):
             true = representation.positions(clip.features).double()

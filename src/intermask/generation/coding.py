@@ -41,12 +41,16 @@ class FeatureCoder:
 
     @torch.no_grad()
     def encode(self, features: Sequence[Tensor], batch_size: int = 1) -> list[Tensor]:
-        """Token maps (p, s, n) of unnormalised features (p, t, f); t a multiple of `stride`."""
-        return _of_one_length(features, 1, batch_size, self._encode)
+        """Token maps (p, s, n) of unnormalised features (p, t, f).
+
+        Where t is no multiple of `stride`, the last column is filled up with the last frame.
+        """
+        whole = [_in_whole_columns(each, self.stride) for each in features]
+        return _of_one_length(whole, 1, batch_size, self._encode)
 
     @torch.no_grad()
     def decode(self, maps: Sequence[Tensor], batch_size: int = 1) -> list[Tensor]:
-        """Unnormalised float32 features (p, 4n, f) of token maps (p, s, n)."""
+        """Unnormalised float32 features (p, stride n, f) of token maps (p, s, n)."""
         return _of_one_length(maps, 2, batch_size, self._decode)
 
     def _encode(self, features: Tensor) -> Tensor:
@@ -56,6 +60,12 @@ class FeatureCoder:
     def _decode(self, maps: Tensor) -> Tensor:
         grid = self.tokenizer.decode(maps.to(self.normaliser.mean.device))
         return self.normaliser.denormalise(self._from_grid(grid)).float().cpu()
+
+
+def _in_whole_columns(features: Tensor, stride: int) -> Tensor:
+    """Features (p, t, f) whose last frame is repeated until t is a multiple of the stride."""
+    missing = -features.shape[1] % stride
+    return torch.cat((features, features[:, -1:].expand(-1, missing, -1)), 1)
 
 
 def batches_of_one_length(lengths: Sequence[int], batch_size: int) -> Iterator[list[int]]:

@@ -17,7 +17,7 @@ BURST_JERK = 600.0
 """m/s³, mean over a person's joints. On held-out takes of salsa, 99% of the frames are below 511
 and all below 744; wrong codes reach 5,000."""
 _BURST_SIGMA = 3.0  # frames of the Gaussian over a burst
-_BURST_REACH = 4  # frames beside a burst that are smoothed, too: a token column
+_BURST_REACH = 4  # frames beside a burst that are smoothed, too
 
 FADE_FRAMES = 6
 """Frames over which changes fade in beside frames that must stay as they are (0.2 s)."""
