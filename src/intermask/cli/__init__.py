@@ -109,7 +109,7 @@ app.command(
         "intermask story story.yaml --check",
         "intermask story story.yaml -o out/story",
     )
-)(story)
+)(grouped(story))
 app.add_typer(train_app, name="train")
 app.add_typer(runs_app, name="runs")
 app.add_typer(bench_app, name="bench")
@@ -127,7 +127,7 @@ app.command(
         "intermask gallery prompts.txt --model runs/transformer -o mine.html",
         "intermask gallery out/ -o out.html",
     )
-)(gallery)
+)(grouped(gallery))
 app.command(
     epilog=examples(
         "intermask clean dance.npz -o cleaned",

@@ -59,7 +59,7 @@ def react(
     in AMASS's layout, or one with joints22. They stay where their file has them;
     with --person 2 they become person 2, and their partner person 1.
     """
-    stem = stem_in(making.output, prompt)
+    stem = _stem_of_prompt(making.output, prompt)
     motion = _with_person(given, person, mapping, scale, fps)
     make_variants(
         making,
@@ -90,7 +90,7 @@ def complete(
 ) -> None:
     """Keep parts of a motion exactly as they are and make the rest anew."""
     ranges = parse_ranges(keep or [])
-    stem = stem_in(making.output, prompt)
+    stem = _stem_of_prompt(making.output, prompt)
     motion = _loaded(given)
     make_variants(
         making,
@@ -120,7 +120,7 @@ def edit(
     motion = _loaded(given)
     make_variants(
         making,
-        _stem(making.output, given, "edited"),
+        stem_in(making.output, f"{given.stem}-edited"),
         lambda generator, seed, options: generator.edit(
             motion, wanted, prompt, person, seed, options
         ),
@@ -142,7 +142,7 @@ def extend(
     motion = _loaded(given)
     make_variants(
         making,
-        _stem(making.output, given, "extended"),
+        stem_in(making.output, f"{given.stem}-extended"),
         lambda generator, seed, options: generator.extend(
             motion, prompt, before, after, seed, options
         ),
@@ -163,7 +163,7 @@ def vary(
     motion = _loaded(given)
     make_variants(
         making,
-        _stem(making.output, given, "varied"),
+        stem_in(making.output, f"{given.stem}-varied"),
         lambda generator, seed, options: generator.vary(
             motion, prompt, keep_ends, person, seed, options
         ),
@@ -174,14 +174,14 @@ def swap(given: GivenArgument, output: StemOption = None, formats: FormatsOption
     """Exchange person 1 and person 2, in the motion and where its caption numbers them."""
     from intermask.generation.editing import swap as exchanged
 
-    _save(exchanged(_loaded(given)), _stem(output, given, "swapped"), formats)
+    _save(exchanged(_loaded(given)), stem_in(output, f"{given.stem}-swapped"), formats)
 
 
 def mirror(given: GivenArgument, output: StemOption = None, formats: FormatsOption = "npz") -> None:
     """Mirror a motion: left becomes right, in the bodies and in the caption."""
     from intermask.generation.editing import mirror as mirrored
 
-    _save(mirrored(_loaded(given)), _stem(output, given, "mirrored"), formats)
+    _save(mirrored(_loaded(given)), stem_in(output, f"{given.stem}-mirrored"), formats)
 
 
 def _save(motion: Motion, stem: Path, formats: str) -> None:
@@ -194,14 +194,10 @@ def _loaded(given: Path) -> Motion:
     return Motion.load(given)
 
 
-def _stem(output: str | None, given: Path, change: str) -> Path:
-    """Where a changed motion goes: the stem given, or the file's name with what was done to it."""
-    name = f"{given.stem}-{change}"
-    if output is None:
-        return Path(name)
-    if output.endswith(("/", "\\")) or Path(output).is_dir():
-        return Path(output) / name
-    return Path(output)
+def _stem_of_prompt(output: str | None, prompt: str) -> Path:
+    from intermask.export.writing import stem_of
+
+    return stem_in(output, stem_of(prompt))
 
 
 def _with_person(

@@ -8,22 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from intermask.cli.console import print_table, progress_bar, working
-from intermask.cli.options import (
-    DeviceOption,
-    DraftsOption,
-    EvaluatorOption,
-    GuidanceOption,
-    ModelOption,
-    SamplingChanges,
-    SmplxOption,
-    StepsOption,
-    TemperatureOption,
-    TextSourceOption,
-    read_prompts,
-)
+from intermask.cli.making_motion import GeneratorOptions
+from intermask.cli.options import read_prompts
 from intermask.errors import UserError
 
 if TYPE_CHECKING:
+    from intermask.config import SamplingConfig
     from intermask.export.viewer import ViewerEntry
     from intermask.generation.generator import InteractionGenerator
     from intermask.generation.requests import GenerationOptions
@@ -56,15 +46,8 @@ def gallery(
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Of the first prompt; each takes the next one.")
     ] = 0,
-    model: ModelOption = None,
-    guidance: GuidanceOption = None,
-    temperature: TemperatureOption = None,
-    steps: StepsOption = None,
-    drafts: DraftsOption = None,
-    device: DeviceOption = "auto",
-    text_source: TextSourceOption = None,
-    smplx: SmplxOption = None,
-    evaluator: EvaluatorOption = None,
+    *,
+    chosen: GeneratorOptions,
 ) -> None:
     """Show many motions on one page: stills that move, and each in 3D when chosen.
 
@@ -84,12 +67,9 @@ def gallery(
         name = source.resolve().name
     else:
         texts = read_prompts(source)
-        with working("loading the model"):
-            from intermask.loading import load_generator
-
-            generator = load_generator(model, device, text_source, smplx, evaluator)
-        changes = SamplingChanges(guidance, temperature, steps, drafts)
-        made = _made(generator, texts, seconds, seed, changes, motions)
+        generator = chosen.load()
+        sampling = chosen.sampling_of(generator)
+        made = _made(generator, texts, seconds, seed, sampling, motions)
         entries = [gallery_entry(motion) for motion in made]
         name = generator.model.config.name
     with working("writing the page"):
@@ -107,14 +87,14 @@ def _made(
     texts: list[str],
     seconds: float | None,
     seed: int,
-    changes: SamplingChanges,
+    sampling: SamplingConfig,
     folder: Path | None,
 ) -> list[Motion]:
     """A motion of each text, those that are kept in the folder as they are."""
     from intermask.export.writing import stem_of
     from intermask.generation.requests import GenerationOptions
 
-    options = GenerationOptions(sampling=changes.applied_to(generator.model.config.sampling))
+    options = GenerationOptions(sampling=sampling)
     files = [
         None if folder is None else folder / f"{stem_of(text, number)}.npz"
         for number, text in enumerate(texts, 1)

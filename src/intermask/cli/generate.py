@@ -42,7 +42,8 @@ def generate(
     """Make motion of two people from a sentence, or from many.
 
     STEM.npz holds arrays, STEM_1.bvh and STEM_2.bvh one person each for
-    animation programs, STEM.mp4 a video (needs the extra "video").
+    animation programs, STEM.html the motion in 3D for a browser, STEM.mp4 a
+    video (needs the extra "video").
     With many prompts, each takes the seed after that of the one before.
     """
     texts, stems = _asked(prompt, prompts, making.output)
@@ -53,7 +54,7 @@ def generate(
         for stem in stems
     ]
     wanted = checked_output(targets, making.formats)
-    generator = making.load()
+    generator = making.generator.load()
     estimates = [generator.estimate(text) for text in texts] if seconds is None else []
     lengths = [each.seconds for each in estimates] if seconds is None else [seconds] * len(texts)
     with making.sampling(generator, len(targets), batch_size) as options:
@@ -79,7 +80,7 @@ def _asked(
         text = str(prompt)
         if not text.strip():
             raise UserError("the prompt is empty; write what the two people do")
-        return [text], [stem_in(output, text)]
+        return [text], [stem_in(output, stem_of(text))]
     texts = read_prompts(prompts)
     folder = Path(output or ".")
     return texts, [folder / stem_of(text, number) for number, text in enumerate(texts, start=1)]

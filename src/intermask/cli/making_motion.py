@@ -34,6 +34,7 @@ from intermask.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from intermask.config import SamplingConfig
     from intermask.generation.drafts import Choice
     from intermask.generation.generator import InteractionGenerator
     from intermask.generation.requests import GenerationOptions
@@ -51,14 +52,10 @@ VariantsOption = Annotated[
 
 
 @dataclass(frozen=True)
-class MakingOptions:
-    """Options of every command that makes motion."""
+class GeneratorOptions:
+    """Which model makes motion, and how it draws."""
 
-    seed: SeedOption = 0
-    variants: VariantsOption = 1
-    output: StemOption = None
     model: ModelOption = None
-    formats: FormatsOption = DEFAULT_FORMATS
     guidance: GuidanceOption = None
     temperature: TemperatureOption = None
     steps: StepsOption = None
@@ -68,20 +65,36 @@ class MakingOptions:
     smplx: SmplxOption = None
     evaluator: EvaluatorOption = None
 
-    def __post_init__(self) -> None:
-        if self.variants > 1 and self.temperature == 0:
-            raise UserError(
-                f"at --temperature 0 all {self.variants} variants would be the same motion; give a "
-                "higher temperature or one variant"
-            )
-
-    def load(self) -> InteractionGenerator:
-        """The generator that was asked for."""
+    def load(self, default: Path | None = None) -> InteractionGenerator:
+        """The generator that was asked for; if nobody asked, the default one. None: built in."""
         with working("loading the model"):
             from intermask.loading import load_generator
 
             return load_generator(
-                self.model, self.device, self.text_source, self.smplx, self.evaluator
+                self.model or default, self.device, self.text_source, self.smplx, self.evaluator
+            )
+
+    def sampling_of(self, generator: InteractionGenerator) -> SamplingConfig:
+        """How a generator draws, with what was asked for in place of its own settings."""
+        changes = SamplingChanges(self.guidance, self.temperature, self.steps, self.drafts)
+        return changes.applied_to(generator.model.config.sampling)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MakingOptions:
+    """Options of every command that makes motions, one at a time or several alike."""
+
+    seed: SeedOption = 0
+    variants: VariantsOption = 1
+    output: StemOption = None
+    formats: FormatsOption = DEFAULT_FORMATS
+    generator: GeneratorOptions
+
+    def __post_init__(self) -> None:
+        if self.variants > 1 and self.generator.temperature == 0:
+            raise UserError(
+                f"at --temperature 0 all {self.variants} variants would be the same motion; give a "
+                "higher temperature or one variant"
             )
 
     @contextmanager
@@ -91,8 +104,7 @@ class MakingOptions:
         """How motions are made, with progress over the rounds of all batches."""
         from intermask.generation.requests import GenerationOptions
 
-        changes = SamplingChanges(self.guidance, self.temperature, self.steps, self.drafts)
-        sampling = changes.applied_to(generator.model.config.sampling)
+        sampling = self.generator.sampling_of(generator)
         batches = math.ceil(motions * sampling.drafts / batch_size)
         choices: list[tuple[int, Choice]] = []
         with progress_bar("generating") as update:
@@ -152,7 +164,7 @@ def make_variants(
     """
     stems = variant_stems(stem, making.variants)
     wanted = checked_output(stems, making.formats)
-    generator = making.load()
+    generator = making.generator.load()
     for number, each in enumerate(stems):
         with making.sampling(generator) as options:
             motion = make(generator, making.seed + number, options)

@@ -50,12 +50,12 @@ def save(motion: Motion, stem: Path, formats: tuple[str, ...], names: str = "smp
         typer.echo(str(path))
 
 
-def stem_in(output: str | None, prompt: str) -> Path:
-    """Where one motion goes: the stem given, or a name from the text (in a folder, if given)."""
-    from intermask.export.writing import stem_of
+def stem_in(output: str | None, name: str) -> Path:
+    """Where one motion goes: the stem given, or a name (in a folder, if one is given)."""
+    from intermask.export.writing import plain_stem
 
     if output is None:
-        return Path(stem_of(prompt))
+        return Path(name)
     if output.endswith(("/", "\\")) or Path(output).is_dir():
-        return Path(output) / stem_of(prompt)
-    return Path(output)
+        return Path(output) / name
+    return plain_stem(output)

@@ -7,24 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from intermask.cli.console import print_columns, progress_bar, working
-from intermask.cli.options import (
-    DEFAULT_FORMATS,
-    DeviceOption,
-    DraftsOption,
-    EvaluatorOption,
-    FormatsOption,
-    GuidanceOption,
-    SamplingChanges,
-    SmplxOption,
-    StepsOption,
-    TemperatureOption,
-    TextSourceOption,
-)
-from intermask.cli.output import save, usable_formats
+from intermask.cli.console import print_columns, progress_bar
+from intermask.cli.making_motion import GeneratorOptions
+from intermask.cli.options import DEFAULT_FORMATS, FormatsOption
+from intermask.cli.output import save, stem_in, usable_formats
 from intermask.errors import UserError
 
 if TYPE_CHECKING:
+    from intermask.config import SamplingConfig
     from intermask.generation.generator import InteractionGenerator
     from intermask.generation.story_script import StoryScript
 
@@ -50,19 +40,9 @@ def story(
         bool, typer.Option("--example", help="Print a script to start from.")
     ] = False,
     seed: Annotated[int | None, typer.Option("--seed", help="In place of the script's.")] = None,
-    model: Annotated[
-        Path | None,
-        typer.Option("--model", metavar="RUN|BUNDLE", help="In place of the script's."),
-    ] = None,
     formats: FormatsOption = DEFAULT_FORMATS,
-    guidance: GuidanceOption = None,
-    temperature: TemperatureOption = None,
-    steps: StepsOption = None,
-    drafts: DraftsOption = None,
-    device: DeviceOption = "auto",
-    text_source: TextSourceOption = None,
-    smplx: SmplxOption = None,
-    evaluator: EvaluatorOption = None,
+    *,
+    chosen: GeneratorOptions,
 ) -> None:
     """Make one long motion of several sentences, without a cut.
 
@@ -70,6 +50,7 @@ def story(
     (estimated from the text where nothing is said). Each scene goes on from
     the last second of the one before. The same script and seed give the same
     story; scenes that are added at the end change nothing before them.
+    --seed and --model take the place of what the script says.
 
     Long stories take their time. What is finished is kept in a hidden folder
     beside the output: after an interruption, give the same command again.
@@ -82,17 +63,13 @@ def story(
     if script is None:
         raise UserError("give a script; `intermask story --example` prints one to start from")
     written = read_script(script)
-    stem = _stem(output, script)
+    stem = stem_in(output, script.stem)
     wanted = usable_formats(formats)
-    with working("loading the model"):
-        from intermask.loading import load_generator
-
-        generator = load_generator(model or written.model, device, text_source, smplx, evaluator)
-    changes = SamplingChanges(guidance, temperature, steps, drafts)
+    generator = chosen.load(written.model)
     if check:
         _print_plan(generator, written, seed)
     else:
-        _make(generator, written, seed, stem, wanted, changes)
+        _make(generator, written, seed, stem, wanted, chosen.sampling_of(generator))
 
 
 def _make(
@@ -101,7 +78,7 @@ def _make(
     seed: int | None,
     stem: Path,
     formats: tuple[str, ...],
-    changes: SamplingChanges,
+    sampling: SamplingConfig,
 ) -> None:
     from intermask.export.writing import check_output
     from intermask.generation.requests import GenerationOptions
@@ -110,22 +87,12 @@ def _make(
 
     check_output(stem, formats)
     seed = script.seed if seed is None else seed
-    options = GenerationOptions(sampling=changes.applied_to(generator.model.config.sampling))
+    options = GenerationOptions(sampling=sampling)
     finished = FinishedWindows(stem.with_name(f".{stem.name}.story"))
     with progress_bar("frames") as update:
         motion = tell(generator, script.scenes, seed, options, finished, update)
     save(motion, stem, formats)
     finished.remove()
-
-
-def _stem(output: str | None, script: Path) -> Path:
-    from intermask.export.writing import plain_stem
-
-    if output is None:
-        return Path(script.stem)
-    if output.endswith(("/", "\\")) or Path(output).is_dir():
-        return Path(output) / script.stem
-    return plain_stem(output)
 
 
 def _print_plan(generator: InteractionGenerator, script: StoryScript, seed: int | None) -> None:

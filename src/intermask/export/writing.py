@@ -31,6 +31,7 @@ _ENDINGS = {
     "gif": (".gif",),
     "sheet": (".png",),
 }
+_SUFFIXES = {Path(ending).suffix or ending for endings in _ENDINGS.values() for ending in endings}
 _NAME_LENGTH = 40
 _DRAWING = (("vtkmodules", "vtk"), ("PIL", "pillow"))
 _NEEDS = {
@@ -68,9 +69,7 @@ def missing_extra(name: str) -> MissingExtra | None:
 def plain_stem(path: str | Path) -> Path:
     """A stem without the ending of one of its files: ``dance.npz`` means ``dance``."""
     base = Path(path)
-    if base.suffix in (".npz", ".mp4", ".bvh", ".glb", ".html", ".gif", ".png"):
-        return base.with_suffix("")
-    return base
+    return base.with_suffix("") if base.suffix in _SUFFIXES else base
 
 
 def stem_of(prompt: str, number: int | None = None) -> str:
