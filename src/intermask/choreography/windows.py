@@ -43,7 +43,6 @@ POSTURE_NOISE_M = 0.02
 """Deviation of what is added to a joint in all frames of a window alike."""
 
 _BLUR_FRAMES = 1.0
-_SEEN_FPS = FPS / 2
 _PACES = {"standing": 0.12, "shuffling": 0.5, "walking": 1.6}
 """Metres a second up to which a person is said to do that; who is faster runs."""
 PACES = (*_PACES, "running")

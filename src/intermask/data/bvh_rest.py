@@ -19,7 +19,6 @@ _STANDING = 0.5
 """Cosine between a thigh or a shank and straight down, above which a rest pose stands."""
 _BENT = 0.05
 """Mean sine of an elbow's or a knee's angle, below which it says nothing of its hinge."""
-_LIMB_ENDS = tuple(limb[-1] for limb in (*ARMS, *LEGS))
 
 
 def rest_corrections(rest: Array) -> Array:

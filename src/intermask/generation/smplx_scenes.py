@@ -16,13 +16,13 @@ from torch import Tensor
 from intermask import representation_smplx
 from intermask.errors import UserError
 from intermask.generation.smoothing import smooth_positions, smooth_rotations
-from intermask.generation.world import EASE_FRAMES, gaps
+from intermask.generation.world import EASE_FRAMES
 from intermask.geometry import matrix_to_rows6d
 from intermask.kinematics import forward_kinematics
 from intermask.motion import Motion, SMPLXMotion
 from intermask.skeleton import SMPL22
 from intermask.smplx import RestBody
-from intermask.timeline import minimum_jerk
+from intermask.timeline import minimum_jerk, runs
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def ease_into_pose(generated: Pose, given: Pose, kept: Tensor, frames: int = EAS
     rotations = torch.where(kept[..., None, None, None], given.rotations, generated.rotations)
     places = torch.where(kept[..., None], given.translations, generated.translations)
     for person in range(len(kept)):
-        for start, stop in gaps(kept[person]):
+        for start, stop in runs(~kept[person]):
             sides = [frame for frame in (start - 1, stop) if 0 <= frame < kept.shape[1]]
             reach = min(frames, (stop - start) // len(sides)) if sides else 0
             for frame in sides:

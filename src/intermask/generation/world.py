@@ -13,9 +13,8 @@ to be reacted to or completed stands anywhere. Three frames are told apart here,
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -28,7 +27,7 @@ from intermask.errors import UserError
 from intermask.motion import Motion
 from intermask.representation import POSITIONS, canonicalise_pair, y_up_to_z_up
 from intermask.skeleton import SMPL22
-from intermask.timeline import minimum_jerk
+from intermask.timeline import minimum_jerk, runs
 
 EASE_FRAMES = 12
 """Most new frames that are changed so that they lead into a kept one."""
@@ -275,7 +274,7 @@ def _eased_person(generated: Eased, given: Eased, kept: Tensor, frames: int) -> 
     """`ease_into` for one person: (t, 22, 3), (t, 21, 3, 3) and (t,)."""
     change = torch.zeros(len(kept), _DIFFERENCE_WIDTH).to(generated.positions)
     touched = torch.zeros_like(kept)
-    for start, stop in gaps(kept):
+    for start, stop in runs(~kept):
         reach = min(frames, stop - start)
         steps = torch.arange(1, reach + 1)
         weight = 1 - minimum_jerk(steps.to(change) / (reach + 1))
@@ -380,11 +379,3 @@ def off_seams(generated: Tensor, given: Tensor, kept: Tensor) -> float:
     beside[:, :-1] |= ~kept[:, 1:]
     beside &= kept
     return float((generated - given)[beside].norm(dim=-1).mean()) if bool(beside.any()) else 0.0
-
-
-def gaps(kept: Tensor) -> Iterator[tuple[int, int]]:
-    """(start, stop) of every run of frames that are not kept."""
-    for is_kept, run in itertools.groupby(range(len(kept)), key=kept.tolist().__getitem__):
-        frames = list(run)
-        if not is_kept:
-            yield frames[0], frames[-1] + 1

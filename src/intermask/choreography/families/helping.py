@@ -96,7 +96,6 @@ def _hands_of(facts: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...
     return (facts["side"],), (facts["other_side"],)
 
 
-_LOW_HEIGHT = -0.10
 _CROUCH = 0.42
 
 
