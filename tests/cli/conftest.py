@@ -12,10 +12,18 @@ from typer.testing import CliRunner
 
 from intermask.bundle import save_bundle
 from intermask.cli import app
+from intermask.generation import consolidate
 from tiny import tiny_model, write_tiny_dataset
 from walking import walking_pair
 
 Run = Callable[..., Any]
+
+
+@pytest.fixture
+def unsettled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What settles bodies has tests of its own, and takes time."""
+    for name in ("settle", "paced"):
+        monkeypatch.setattr(consolidate, name, lambda bodies, *rest: bodies)
 
 
 @pytest.fixture

@@ -12,17 +12,10 @@ import torch
 
 from intermask import Motion
 from intermask.export.bvh import write_bvh
-from intermask.generation import consolidate
 from walking import walking_pair
 
+pytestmark = pytest.mark.usefixtures("unsettled")
 ONLY = ("--formats", "npz", "--device", "cpu")
-
-
-@pytest.fixture(autouse=True)
-def unsettled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What settles bodies has tests of its own, and takes time."""
-    for name in ("settle", "paced"):
-        monkeypatch.setattr(consolidate, name, lambda bodies, *rest: bodies)
 
 
 def made(folder: Path, name: str) -> Motion:

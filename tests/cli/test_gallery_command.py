@@ -9,6 +9,8 @@ import pytest
 
 from intermask.motion import Motion
 
+pytestmark = pytest.mark.usefixtures("unsettled")
+
 
 @pytest.fixture
 def prompts(tmp_path: Path) -> Path:

@@ -11,6 +11,7 @@ import torch
 from intermask import Motion
 from intermask.export import writing
 
+pytestmark = pytest.mark.usefixtures("unsettled")
 FAST = ("--formats", "npz,bvh", "--device", "cpu")
 
 

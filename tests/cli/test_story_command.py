@@ -12,6 +12,7 @@ from intermask import Motion
 from intermask.generation import story as story_module
 from intermask.generation.story_script import EXAMPLE
 
+pytestmark = pytest.mark.usefixtures("unsettled")
 SCRIPT = """\
 seed: 4
 scenes:
