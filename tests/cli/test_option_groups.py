@@ -21,6 +21,14 @@ class Shared:
     count: Annotated[int, typer.Option("--count", "-c", min=1)] = 3
 
 
+@dataclass(frozen=True, kw_only=True)
+class Wider:
+    """Holds the others, too."""
+
+    loud: Annotated[bool, typer.Option("--loud")] = False
+    shared: Shared
+
+
 app = typer.Typer()
 
 
@@ -38,6 +46,13 @@ def second(place: Annotated[str, typer.Argument()], options: Shared) -> None:
     typer.echo(f"{place} {options}")
 
 
+@app.command()
+@grouped
+def third(*, options: Wider) -> None:
+    """Say all of it."""
+    typer.echo(str(options))
+
+
 def said(*arguments: str) -> str:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 0, result.output
@@ -51,6 +66,8 @@ def test_fields_are_options_of_every_command() -> None:
     )
     assert said("first", "--data", "a", "-c", "5", "--name", "x").endswith("5 x")
     assert said("second", "here", "--data", "a") == f"here {Shared(folder=[Path('a')])}"
+    wider = Wider(loud=True, shared=Shared(folder=[Path("a")], count=7))
+    assert said("third", "--data", "a", "--loud", "-c", "7") == str(wider)
     for word in ("--data", "--count", "--name", "Say everything."):
         assert word in said("first", "--help")
 

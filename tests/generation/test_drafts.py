@@ -11,6 +11,7 @@ from torch import Tensor
 
 from fake_evaluator import FakeEvaluator
 from intermask.config import SamplingConfig
+from intermask.generation.consolidate import ConsolidationOptions
 from intermask.generation.drafts import Choice, best_draft, draft_seeds, flaws
 from intermask.generation.generator import InteractionGenerator
 from intermask.generation.requests import GenerationOptions
@@ -21,6 +22,7 @@ from walking import walking_pair
 
 PROMPTS = ["Two people bow.", "One person pushes the other."]
 CLEAN = walking_pair(60).positions
+QUICK = ConsolidationOptions(rounds=2, settling=None, pacing=False)
 
 
 class FondCritic(FakeEvaluator):
@@ -106,7 +108,7 @@ def test_without_a_critic_the_fewest_flaws_win_and_with_one_the_sentence_counts(
 
 
 def test_the_best_draft_is_one_of_those_that_its_seeds_make() -> None:
-    generator = InteractionGenerator(tiny_model(), HashedWords())
+    generator = InteractionGenerator(tiny_model(), HashedWords(), consolidation=QUICK)
     alone = [made(generator, seed) for seed in draft_seeds(5, 3)]
     kept = made(generator, 5, 3)
     assert [torch.equal(each.positions, kept.positions) for each in alone].count(True) == 1
@@ -115,18 +117,22 @@ def test_the_best_draft_is_one_of_those_that_its_seeds_make() -> None:
 
 def test_a_critic_chooses_the_draft_that_it_reads_in_the_sentence() -> None:
     model = tiny_model()
-    plain = InteractionGenerator(model, HashedWords())
+    plain = InteractionGenerator(model, HashedWords(), consolidation=QUICK)
     wanted = 2
     (tokens,) = plain.tokens(PROMPTS[:1], 1.0, draft_seeds(5, 3)[wanted], drafted(1))
     (features,) = plain.coder.decode([tokens])
     fond = FondCritic(known={PROMPTS[0]: features[:, :30]})
-    kept = made(InteractionGenerator(model, HashedWords(), critic=lambda: fond), 5, 3)
+    kept = made(
+        InteractionGenerator(model, HashedWords(), consolidation=QUICK, critic=lambda: fond), 5, 3
+    )
     expected = made(plain, draft_seeds(5, 3)[wanted])
     assert torch.equal(kept.positions, expected.positions)
 
 
 def test_drafts_are_the_same_alone_and_in_a_batch() -> None:
-    generator = InteractionGenerator(tiny_model(), HashedWords(), critic=FakeEvaluator())
+    generator = InteractionGenerator(
+        tiny_model(), HashedWords(), consolidation=QUICK, critic=FakeEvaluator()
+    )
     together = generator(PROMPTS, [1.0, 1.5], 3, drafted(3))
     for number, motion in enumerate(together):
         (alone,) = generator([PROMPTS[number]], [1.0, 1.5][number], 3 + number, drafted(3))
@@ -134,7 +140,9 @@ def test_drafts_are_the_same_alone_and_in_a_batch() -> None:
 
 
 def test_evaluations_get_one_draft() -> None:
-    generator = InteractionGenerator(tiny_model(), HashedWords(), critic=unwanted)
+    generator = InteractionGenerator(
+        tiny_model(), HashedWords(), consolidation=QUICK, critic=unwanted
+    )
     made(generator, 5)
     (one,) = generator.tokens(PROMPTS[:1], 1.0, 5, drafted(1))
     (many,) = generator.tokens(PROMPTS[:1], 1.0, 5, drafted(3))
@@ -142,7 +150,7 @@ def test_evaluations_get_one_draft() -> None:
 
 
 def test_reactions_and_completions_of_several_drafts_keep_what_is_given() -> None:
-    generator = InteractionGenerator(tiny_model(), HashedWords())
+    generator = InteractionGenerator(tiny_model(), HashedWords(), consolidation=QUICK)
     given = walking_pair(40)
     reply = generator.react(given, 1, "They bow.", 0, drafted(2))
     assert torch.equal(reply.positions[0], given.positions[0])
@@ -162,11 +170,11 @@ class FondOfTheLast(FakeEvaluator):
 
 def test_a_critic_chooses_for_edits_as_well_and_the_choice_is_told() -> None:
     model, given = tiny_model(), walking_pair(40)
-    judged = InteractionGenerator(model, HashedWords(), critic=FondOfTheLast)
+    judged = InteractionGenerator(model, HashedWords(), consolidation=QUICK, critic=FondOfTheLast)
     told: list[tuple[int, Choice]] = []
     options = replace(drafted(3), on_choice=lambda seed, choice: told.append((seed, choice)))
     kept = judged.edit(given, [(0.3, 1.0)], "They bow.", seed=5, options=options)
-    plain = InteractionGenerator(model, HashedWords())
+    plain = InteractionGenerator(model, HashedWords(), consolidation=QUICK)
     last = plain.edit(given, [(0.3, 1.0)], "They bow.", None, draft_seeds(5, 3)[2], drafted(1))
     assert torch.equal(kept.positions, last.positions)
     ((seed, choice),) = told
