@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the built-in model from public data: imports, the open dataset, three trainings, the bundle,
-# its measurements.
+# Makes a built-in model from public data: imports, the open dataset, three trainings, the bundle, its
+# measurements. The one in the package was made before there was an open dataset; its card says how.
 #
 #   recipes/builtin.sh SOURCES WORK
 #
