@@ -14,6 +14,7 @@ from intermask.files import (
     atomic_path,
     check_can_write,
     check_new_folder,
+    with_ending,
     write_json,
 )
 
@@ -138,3 +139,9 @@ def test_looking_ahead_says_what_writing_would_and_leaves_nothing(tmp_path: Path
         with pytest.raises(UserError, match="file is not a folder; choose another output"):
             check(tmp_path / "file" / "motion")
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_an_ending_is_added_once_and_dots_in_names_stay() -> None:
+    assert with_ending("out/dance", ".npz") == Path("out/dance.npz")
+    assert with_ending("out/dance.npz", ".npz") == Path("out/dance.npz")
+    assert with_ending(Path("take.v2"), ".gif") == Path("take.v2.gif")

@@ -46,6 +46,12 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def with_ending(path: str | Path, ending: str) -> Path:
+    """A path that has an ending such as ``.npz``; it is added if missing, dots in names stay."""
+    path = Path(path)
+    return path if path.suffix == ending else path.with_name(f"{path.name}{ending}")
+
+
 def write_json(path: str | Path, content: Any) -> None:
     """Write indented JSON as UTF-8, whole or not at all."""
     with atomic_path(path) as temporary:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from intermask.adherence.truth import ActTruth, CaptionTruth, ClipTruth, exchanged
+from intermask.choreography.overlay import contact_distances, posed_of
 from intermask.choreography.scene import ContactEvent
-from intermask.kinematics import correct_rotations, global_rotations
+from intermask.data.clip_motion import fitted_motion
 from intermask.motion import FPS, Motion
 from intermask.representation import decode_positions, decode_rotations
-from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22
 from intermask.solver.bodies import Posed
 
 NEAR_M = 0.15
@@ -47,23 +45,7 @@ def decoded_motion(features: Tensor) -> Motion:
     Args:
         features: (2, t, 262) unnormalised.
     """
-    positions = decode_positions(features)
-    guess = torch.eye(3).to(positions).expand(*positions.shape[:2], 3, 3)
-    offsets = positions.new_tensor(MEAN_ADULT_OFFSETS)
-    fitted = correct_rotations(positions, offsets, guess, decode_rotations(features))
-    return Motion(positions, fitted.rotations, fitted.root_rotations)
-
-
-def posed(motion: Motion) -> Posed:
-    """Joints and their orientations in the world."""
-    return Posed(motion.positions, global_rotations(motion.root_rotations, motion.rotations))
-
-
-def distances(bodies: Posed, event: ContactEvent) -> Tensor:
-    """Metres (t) between the two points of a contact, in every frame."""
-    own = _point(bodies, event.actor, event.effector, event.effector_offset)
-    there = _point(bodies, event.target, event.joint, event.offset)
-    return (own - there).norm(dim=-1)
+    return fitted_motion(decode_positions(features), decode_rotations(features))
 
 
 def judge_contacts(motion: Motion, truth: ClipTruth, caption: CaptionTruth) -> ContactOutcome:
@@ -77,7 +59,7 @@ def judge_contacts(motion: Motion, truth: ClipTruth, caption: CaptionTruth) -> C
         truth: of the clip.
         caption: decides what may be otherwise than in the clip (`ActTruth.alternatives`).
     """
-    bodies = posed(motion)
+    bodies = posed_of(motion)
     ways = [_judge_as(bodies, truth, caption, exchange) for exchange in (False, True)]
     best = max(ways, key=lambda way: (way.in_window, way.any_time, -way.nearest))
     return ContactOutcome(
@@ -111,7 +93,7 @@ def _judge_act(
     outcomes = []
     for events in act.alternatives(stated):
         actual = [exchanged(event) for event in events] if exchange else events
-        courses = [distances(bodies, event) for event in actual]
+        courses = [contact_distances(bodies, event) for event in actual]
         met = [
             _in_window(course, event, opens)
             for course, event, opens in zip(courses, actual, act.opens, strict=True)
@@ -146,7 +128,3 @@ def _nearest(course: Tensor, event: ContactEvent) -> float:
     last = round((event.seconds + event.duration + WINDOW_SECONDS) * FPS)
     end = len(course) - 1
     return float(course[max(0, min(first, end)) : last + 1].amin())
-
-
-def _point(bodies: Posed, person: int, joint: str, offset: Sequence[float]) -> Tensor:
-    return bodies.points(person, SMPL22.index(joint), bodies.positions.new_tensor(offset))

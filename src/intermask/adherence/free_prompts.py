@@ -15,8 +15,9 @@ import torch
 from torch import Tensor
 
 from intermask.adherence import gestures
-from intermask.adherence.contacts import NEAR_M, distances, posed
+from intermask.adherence.contacts import NEAR_M
 from intermask.adherence.gestures import SIDES
+from intermask.choreography.overlay import contact_distances, posed_of
 from intermask.choreography.prompt_sets import Prompt, Touch
 from intermask.choreography.reach import TORSO, palm_offset
 from intermask.choreography.scene import BODY, ContactEvent, Point
@@ -101,7 +102,7 @@ def may_be_low(prompt: str) -> bool:
 
 def touches_in_order(motion: Motion, prompt: Prompt) -> bool:
     """Whether all contacts of a prompt happen, each after the one before."""
-    bodies = posed(motion)
+    bodies = posed_of(motion)
     acts = [act for act in prompt.acts if act not in _WITHOUT_TOUCH]
     begin = 0
     for number, (act, touch) in enumerate(zip(acts, prompt.touches, strict=True)):
@@ -141,7 +142,7 @@ def side_is_right(motion: Motion, prompt: Prompt) -> bool | None:
         by_side = {side: _events(prompt.touches[0], prompt.side, side) for side in SIDES}
     else:
         return None
-    bodies = posed(motion)
+    bodies = posed_of(motion)
     nearest = {side: float(_course(bodies, events).amin()) for side, events in by_side.items()}
     return nearest[named] <= min(nearest.values()) < max(nearest.values())
 
@@ -165,7 +166,7 @@ def _actor(motion: Motion, prompt: Prompt) -> tuple[int, int] | None:
         return (0, 0) if bow is None else (bow.frame, bow.person)
     if prompt.family not in _ACTOR_TOLD_BY_HAND:
         return None
-    bodies = posed(motion)
+    bodies = posed_of(motion)
     events = list(_events(prompt.touches[0], prompt.side, prompt.other_side))
     courses = [
         _course(bodies, [event for event in events if event.actor == person]) for person in (0, 1)
@@ -176,7 +177,7 @@ def _actor(motion: Motion, prompt: Prompt) -> tuple[int, int] | None:
 
 def _course(bodies: Posed, events: Sequence[ContactEvent]) -> Tensor:
     """Metres (t) of the nearest of several contacts."""
-    return torch.stack([distances(bodies, event) for event in events]).amin(0)
+    return torch.stack([contact_distances(bodies, event) for event in events]).amin(0)
 
 
 def _events(touch: Touch, side: str | None, other_side: str | None) -> list[ContactEvent]:

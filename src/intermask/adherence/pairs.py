@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from typing import Literal
 
 from intermask.adherence import gestures
-from intermask.adherence.contacts import distances, posed
 from intermask.adherence.truth import ActTruth, CaptionTruth, ClipTruth, Events, exchanged
+from intermask.choreography.overlay import contact_distances, posed_of
 from intermask.motion import Motion
 from intermask.solver.bodies import Posed
 
@@ -61,7 +61,7 @@ def answer(motion: Motion, truth: ClipTruth, caption: CaptionTruth) -> tuple[boo
         gesture = _gesture(motion, act.family)
         right = gesture is not None and gesture.side == act.facts["side"]
         return right, float(gesture is not None)
-    bodies = posed(motion)
+    bodies = posed_of(motion)
     asked, _ = _nearest(bodies, act, caption.stated, (False, True))
     opposite, _ = _nearest(bodies, act.with_other(truth.pair_fact), caption.stated, (False, True))
     return asked < opposite, abs(asked - opposite)
@@ -76,7 +76,7 @@ def is_clear(motion: Motion, truth: ClipTruth, caption: CaptionTruth) -> bool:
 def _actor(motion: Motion, act: ActTruth, stated: frozenset[str]) -> tuple[bool, float]:
     """Whether the one who came (or the one who waited) is the one who acts."""
     if act.contacts:
-        bodies = posed(motion)
+        bodies = posed_of(motion)
         found = [_nearest(bodies, act, stated, (exchange,)) for exchange in (False, True)]
         (kept, _), (turned, _) = found
         _, frame = min(found)
@@ -105,7 +105,9 @@ def _nearest(
 
 
 def _of_events(bodies: Posed, events: Events, exchange: bool) -> tuple[float, int]:
-    courses = [distances(bodies, exchanged(event) if exchange else event) for event in events]
+    courses = [
+        contact_distances(bodies, exchanged(event) if exchange else event) for event in events
+    ]
     return min((float(course.amin()), int(course.argmin())) for course in courses)
 
 

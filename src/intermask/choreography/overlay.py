@@ -539,11 +539,20 @@ class _Reached:
         return (self.weights * (there - wanted).square().sum(-1)).sum()
 
 
-def contact_error(motion: Motion, event: ContactEvent) -> Tensor:
-    """Metres (n) between the two points of an event, over the frames in which it holds."""
-    posed = Posed(motion.positions, global_rotations(motion.root_rotations, motion.rotations))
-    first = round(event.seconds * FPS)
-    last = min(round((event.seconds + event.duration) * FPS), motion.frames - 1)
+def posed_of(motion: Motion) -> Posed:
+    """Joints of a motion and their orientations in the world."""
+    return Posed(motion.positions, global_rotations(motion.root_rotations, motion.rotations))
+
+
+def contact_distances(posed: Posed, event: ContactEvent) -> Tensor:
+    """Metres (t) between the two points of an event, in every frame."""
     own = _point(posed, event.actor, event.effector, event.effector_offset)
     there = _point(posed, event.target, event.joint, event.offset)
-    return (own - there).norm(dim=-1)[min(first, last) : last + 1]
+    return (own - there).norm(dim=-1)
+
+
+def contact_error(motion: Motion, event: ContactEvent) -> Tensor:
+    """Metres (n) between the two points of an event, over the frames in which it holds."""
+    first = round(event.seconds * FPS)
+    last = min(round((event.seconds + event.duration) * FPS), motion.frames - 1)
+    return contact_distances(posed_of(motion), event)[min(first, last) : last + 1]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
+from torch import Tensor
 
 from intermask import representation
 from intermask.data.layout import Clip
@@ -27,8 +30,18 @@ def motion_of(clip: Clip) -> Motion:
     places, turns = representation.split_loaded(clip.loaded)
     positions = representation.z_up_to_y_up(places)
     positions = positions - positions.new_tensor((0.0, 1.0, 0.0)) * positions[..., 1].amin()
-    guess = torch.eye(3).expand(*positions.shape[:2], 3, 3)
+    motion = fitted_motion(positions, rot6d_to_matrix(turns))
+    return replace(motion, caption=clip.captions[0] if clip.captions else "")
+
+
+def fitted_motion(positions: Tensor, rotations: Tensor) -> Motion:
+    """Two people where their joints are; the bones tell how the pelvis and the joints are turned.
+
+    Args:
+        positions: (2, t, 22, 3) metres, y up.
+        rotations: (2, t, 21, 3, 3) parent-relative, which decide what bones leave open.
+    """
+    guess = torch.eye(3).to(positions).expand(*positions.shape[:2], 3, 3)
     offsets = positions.new_tensor(MEAN_ADULT_OFFSETS)
-    fitted = correct_rotations(positions, offsets, guess, rot6d_to_matrix(turns))
-    caption = clip.captions[0] if clip.captions else ""
-    return Motion(positions, fitted.rotations, fitted.root_rotations, caption=caption)
+    fitted = correct_rotations(positions, offsets, guess, rotations)
+    return Motion(positions, fitted.rotations, fitted.root_rotations)

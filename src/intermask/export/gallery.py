@@ -8,7 +8,7 @@ from pathlib import Path
 
 from intermask.errors import UserError
 from intermask.export.viewer import ViewerEntry, viewer_page
-from intermask.files import atomic_path
+from intermask.files import atomic_path, with_ending
 from intermask.motion import Motion
 
 
@@ -24,9 +24,7 @@ def write_gallery(entries: Sequence[ViewerEntry], path: str | Path, title: str, 
     Raises:
         UserError: there is no motion.
     """
-    target = Path(path)
-    if target.suffix != ".html":
-        target = target.with_name(f"{target.name}.html")
+    target = with_ending(path, ".html")
     page = viewer_page(entries, title, about)
     with atomic_path(target) as temporary:
         temporary.write_text(page, "utf-8")

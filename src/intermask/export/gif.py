@@ -12,7 +12,7 @@ from intermask.errors import MissingExtra
 from intermask.export.camera import VIEWS
 from intermask.export.captions import CaptionTrack
 from intermask.export.scene import Scene
-from intermask.files import atomic_path
+from intermask.files import atomic_path, with_ending
 from intermask.motion import Motion
 
 VIEW_SIZE = (320, 320)
@@ -42,9 +42,7 @@ def render_gif(
     Raises:
         MissingExtra: what draws is not installed.
     """
-    target = Path(path)
-    if target.suffix != ".gif":
-        target = target.with_name(f"{target.name}.gif")
+    target = with_ending(path, ".gif")
     try:
         from PIL import Image
     except ImportError as error:

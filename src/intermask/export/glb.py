@@ -21,7 +21,7 @@ from intermask.export.clothing import Dressed, dress
 from intermask.export.mannequin import Single, build_mannequin, strongest_weights
 from intermask.export.naming import written_names
 from intermask.export.rig import Rig, rig_of
-from intermask.files import atomic_path
+from intermask.files import atomic_path, with_ending
 from intermask.geometry import matrix_to_quaternion
 from intermask.motion import Motion
 from intermask.skeleton import rest_positions
@@ -44,9 +44,7 @@ def write_glb(motion: Motion, path: str | Path, names: str = "smpl") -> Path:
         MissingExtra: pygltflib is not installed.
         UserError: unknown names.
     """
-    target = Path(path)
-    if target.suffix != ".glb":
-        target = target.with_name(f"{target.name}.glb")
+    target = with_ending(path, ".glb")
     content = glb_bytes(motion, names)
     with atomic_path(target) as temporary:
         temporary.write_bytes(content)

@@ -40,7 +40,7 @@ import torch
 from numpy.typing import NDArray
 
 from intermask.errors import UserError
-from intermask.files import atomic_path
+from intermask.files import atomic_path, with_ending
 from intermask.geometry import matrix_to_axis_angle
 from intermask.motion import Caption, Motion, SMPLXMotion
 from intermask.skeleton import SMPL22, SMPLX55, Skeleton
@@ -77,9 +77,7 @@ def write_npz(motion: Motion, path: str | Path) -> Path:
 
     The file is whole or absent.
     """
-    target = Path(path)
-    if target.suffix != ".npz":
-        target = target.with_name(f"{target.name}.npz")
+    target = with_ending(path, ".npz")
     content: dict[str, Any] = {
         "positions": motion.positions.detach().cpu().numpy().astype(np.float32),
         "rotations": motion.rotations.detach().cpu().numpy().astype(np.float32),

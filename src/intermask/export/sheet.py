@@ -11,7 +11,7 @@ from intermask.errors import MissingExtra
 from intermask.export.camera import VIEWS
 from intermask.export.lettering import caption_strip, centred_label
 from intermask.export.scene import Scene
-from intermask.files import atomic_path
+from intermask.files import atomic_path, with_ending
 from intermask.motion import Motion
 
 TILE_SIZE = (270, 330)
@@ -40,9 +40,7 @@ def render_sheet(
     """
     if frames < 1:
         raise ValueError(f"a contact sheet of {frames} frames was asked for; expected at least 1")
-    target = Path(path)
-    if target.suffix != ".png":
-        target = target.with_name(f"{target.name}.png")
+    target = with_ending(path, ".png")
     try:
         from PIL import Image
     except ImportError as error:

@@ -12,7 +12,7 @@ from intermask.errors import MissingExtra
 from intermask.export.captions import CaptionTrack
 from intermask.export.lettering import corner_label
 from intermask.export.scene import Scene
-from intermask.files import atomic_path
+from intermask.files import atomic_path, with_ending
 from intermask.motion import Motion
 
 VIEW_SIZE = (448, 448)
@@ -37,9 +37,7 @@ def render_mp4(
         view_size: pixels of one view; even numbers.
         progress: called with (frames done, frames) after each frame.
     """
-    target = Path(path)
-    if target.suffix != ".mp4":
-        target = target.with_name(f"{target.name}.mp4")
+    target = with_ending(path, ".mp4")
     if view_size[0] < 16 or view_size[1] < 16 or view_size[0] % 2 or view_size[1] % 2:
         raise ValueError(f"view_size is {view_size}; expected even numbers of at least 16 pixels")
     try:

@@ -27,7 +27,7 @@ from intermask.export.fitting import FittedBody, fit_body
 from intermask.export.floor import floor_height, frames_to_stand_on
 from intermask.export.mannequin import Mannequin, build_mannequin, strongest_weights
 from intermask.export.rig import Rig, rig_of
-from intermask.files import atomic_path
+from intermask.files import atomic_path, with_ending
 from intermask.geometry import matrix_to_axis_angle
 from intermask.motion import Motion, SMPLXMotion
 from intermask.skeleton import MEAN_ADULT_OFFSETS, SMPL22, Skeleton
@@ -70,9 +70,7 @@ class ViewerEntry:
 
 def write_viewer(motion: Motion, path: str | Path) -> Path:
     """Write one motion as ``path`` (``.html`` is added if missing), whole or not at all."""
-    target = Path(path)
-    if target.suffix != ".html":
-        target = target.with_name(f"{target.name}.html")
+    target = with_ending(path, ".html")
     page = viewer_page([ViewerEntry(motion)], motion.caption or target.stem)
     with atomic_path(target) as temporary:
         temporary.write_text(page, "utf-8")

@@ -16,13 +16,16 @@ import torch
 from torch import Tensor
 
 from intermask.errors import UserError
-from intermask.generation.consolidate import grounded, person_offsets
+from intermask.generation.consolidate import (
+    ConsolidationOptions,
+    grounded,
+    person_offsets,
+    steadied,
+)
 from intermask.generation.footlock import FootLockOptions
-from intermask.generation.jumps import spread_jumps
 from intermask.generation.kept_contacts import ContactsKept
 from intermask.generation.rigid_bones import hand_relations, project_onto_bones
 from intermask.generation.settling import SettlingOptions, settle
-from intermask.generation.smoothing import calm_bursts, smooth_positions, smooth_rotations
 from intermask.kinematics import (
     bone_offsets,
     correct_rotations,
@@ -176,14 +179,13 @@ def _on_floor(bodies: Bodies) -> Bodies:
 
 def _smoothed(bodies: Bodies, roughness: float, fps: float) -> Bodies:
     """Bodies under a short Gaussian, with their own bones, without jumps and bursts of jerk."""
-    sigma = _SMOOTHING * roughness
-    steady = spread_jumps(
-        bodies.posed().positions, bodies.root.new_ones(bodies.root.shape[:2]), fps
+    options = ConsolidationOptions(smoothing=_SMOOTHING * roughness)
+    positions, rotations = steadied(
+        bodies.posed().positions, bodies.rotations[:, :, 1:], fps, options
     )
-    positions = calm_bursts(smooth_positions(steady, sigma), fps)
     free = torch.zeros(positions.shape[:2], dtype=torch.bool)
     solved = project_onto_bones(positions, bodies.offsets[:, None], free)
-    return _led_by(solved, bodies.offsets, smooth_rotations(bodies.rotations[:, :, 1:], sigma))
+    return _led_by(solved, bodies.offsets, rotations)
 
 
 class _NoPops:

@@ -59,8 +59,12 @@ class Critic(Protocol):
 
 def draft_seeds(seed: int, number: int) -> list[int]:
     """Seeds of so many drafts; the first one's is the seed itself."""
-    more = [np.random.SeedSequence([seed, draft]) for draft in range(1, number)]
-    return [seed, *(int(each.generate_state(1, np.uint64)[0] >> 1) for each in more)]
+    return [seed, *(mixed_seed(seed, draft) for draft in range(1, number))]
+
+
+def mixed_seed(*numbers: int) -> int:
+    """One seed from several numbers, which a motion file can hold."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
 @dataclass(frozen=True)

@@ -108,10 +108,7 @@ class MotionEditing(ABC):
                 rate, or nothing is to be kept or made.
         """
         check_frame_rate(given)
-        in_ranges = frames_in_ranges(keep, given.frames, given.fps, "to keep")
-        kept = in_ranges.expand(2, -1).clone()
-        if person is not None:
-            kept[1 - person_index(person)] = True
+        kept = _kept_people(frames_in_ranges(keep, given.frames, given.fps, "to keep"), person)
         if not bool(kept.any()):
             raise UserError(
                 "nothing of the motion is kept; give ranges to keep or a person to make anew, or "
@@ -151,9 +148,7 @@ class MotionEditing(ABC):
         told = sentence_for(given, prompt, ranges[0][0] if ranges else 0.0)
         if not bool(new.any()):
             raise UserError("no range is to be made anew; give ranges of (start, end) in seconds")
-        kept = (~new).expand(2, -1).clone()
-        if person is not None:
-            kept[1 - person_index(person)] = True
+        kept = _kept_people(~new, person)
         if not bool(kept.any()):
             raise UserError(
                 "all of the motion is to be made anew, so nothing is kept; give shorter ranges or "
@@ -289,6 +284,14 @@ def mirror(motion: Motion) -> Motion:
 def _retold(motion: Motion, change: Callable[[str], str]) -> Motion:
     captions = tuple(replace(each, text=change(each.text)) for each in motion.captions)
     return replace(motion, caption=change(motion.caption), captions=captions)
+
+
+def _kept_people(kept: Tensor, person: int | None) -> Tensor:
+    """Frames (2, t) that stay: frames (t) of both people, and all of the partner of one person."""
+    both = kept.expand(2, -1).clone()
+    if person is not None:
+        both[1 - person_index(person)] = True
+    return both
 
 
 def _extension_frames(seconds: float, where: str) -> int:

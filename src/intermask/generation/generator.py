@@ -270,9 +270,10 @@ class InteractionGenerator(MotionEditing):
         request = Request(prompt, given.frames, checked_seed(seed))
         sampling = self._rounds(self._sampling(options), [known])
 
-        def off_kept(features: Tensor) -> float:
-            frames = placed.features[:, : request.frames]
-            return off_seams(self.scenes.rough(features), self.scenes.rough(frames), kept)
+        goal = self.scenes.rough(placed.features[:, : request.frames])
+
+        def off_kept(joints: Tensor) -> float:
+            return off_seams(joints, goal, kept)
 
         (filled,) = self._best([request], self._starts([known]), sampling, options, off_kept)
         (decoded,) = self.coder.decode([filled])
@@ -296,11 +297,11 @@ class InteractionGenerator(MotionEditing):
         starts: Sequence[Tensor],
         sampling: SamplingConfig,
         options: GenerationOptions,
-        off_kept: Callable[[Tensor], float] = lambda features: 0.0,
+        off_kept: Callable[[Tensor], float] = lambda joints: 0.0,
     ) -> list[Tensor]:
         """Token maps (p, s, n), of several drafts each the best one; see `drafts`.
 
-        ``off_kept``: metres by which decoded features miss the kept frames beside new ones.
+        ``off_kept``: metres by which decoded joints miss the kept frames beside new ones.
         """
         number = sampling.drafts
         if number == 1:
@@ -316,8 +317,9 @@ class InteractionGenerator(MotionEditing):
         for place, request in enumerate(requests):
             own = maps[place * number : (place + 1) * number]
             decoded = [self.coder.decode([tokens])[0][:, : request.frames] for tokens in own]
-            found = [flaws(self.scenes.rough(features)) for features in decoded]
-            against = [_OFF_KEPT_WEIGHT * off_kept(each) for each in decoded]
+            joints = [self.scenes.rough(features) for features in decoded]
+            found = [flaws(each) for each in joints]
+            against = [_OFF_KEPT_WEIGHT * off_kept(each) for each in joints]
             choice = compared(decoded, found, request.prompt, self.critic, against)
             if options.on_choice is not None:
                 options.on_choice(request.seed, choice)

@@ -11,10 +11,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from intermask.conventions import MIN_FRAMES
 from intermask.errors import UserError
+from intermask.generation.drafts import mixed_seed
 from intermask.generation.story_script import StoryScene
 from intermask.motion import FPS, Caption
 
@@ -105,7 +104,9 @@ def plan_story(
             overlap = min(OVERLAP_FRAMES, start) // stride * stride
             ahead = min(AHEAD_FRAMES, max_frames - overlap - size)
             own = (seed, number, part) if scene.seed is None else (scene.seed, part)
-            windows.append(Window(number, scene.text, _mixed(own), start, size, overlap, ahead))
+            windows.append(
+                Window(number, scene.text, mixed_seed(*own), start, size, overlap, ahead)
+            )
             start += size
     return StoryPlan(tuple(windows), tuple(captions))
 
@@ -115,8 +116,3 @@ def _parts(frames: int, start: int, max_frames: int) -> list[int]:
     most = max_frames - (OVERLAP_FRAMES if start or frames > max_frames else 0)
     count = math.ceil(frames / most)
     return [(part + 1) * frames // count - part * frames // count for part in range(count)]
-
-
-def _mixed(numbers: tuple[int, ...]) -> int:
-    """One seed from several numbers, which a motion file can hold."""
-    return int(np.random.SeedSequence(list(numbers)).generate_state(1, np.uint64)[0] >> 1)

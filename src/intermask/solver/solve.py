@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -90,6 +91,7 @@ def solve(
         return corrected()[0]
 
 
+@cache
 def _even_steps() -> Tensor:
     """Scale (69,) of a body's way and of its joints' turns that lets equal steps move as much.
 
