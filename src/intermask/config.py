@@ -123,11 +123,12 @@ class TextConfig:
     head_heads: int = 8
     head_feedforward: int = 2048
     head_dropout: float = 0.1
-    pooling: Literal["end", "mean"] = "end"
+    pooling: Literal["end", "mean", "words"] = "end"
     """What of a caption conditions the motion: the feature at its end, behind the head's layers
     (the paper's), or the mean of its tokens, standardised over the training captions. Sentences
     about one kind of motion hardly differ in their raw features; a small model then never learns
-    to listen, and standardised ones tell them apart from the first step."""
+    to listen, and standardised ones tell them apart from the first step. ``words`` adds to this
+    mean what learned queries find in single words, such as sides."""
 
     def __post_init__(self) -> None:
         _choices(self)
@@ -153,9 +154,17 @@ class TransformerConfig:
     """Body rows of the token map."""
     row_codebooks: bool = False
     """As in the tokenizer: a code's embedding and logits are those of its row."""
+    whole_columns: bool = False
+    """One position for all rows of a column, in place of one for each token: the sequence is as
+    many times shorter as there are rows. Not part of the paper. Needs ``row_codebooks``."""
+    modulation_width: int = 0
+    """Channels of the text from which shifts, scales and gates are made; 0: ``width``, as in the
+    paper."""
 
     def __post_init__(self) -> None:
         _positive(self, "codebook_size", "code_dim", "width", "layers", "heads", "feedforward")
+        if self.whole_columns and not self.row_codebooks:
+            raise ValueError("whole_columns needs row_codebooks: each row has logits of its own")
         _divides(self, "heads", "width")
         if self.width % 4:
             raise ValueError(f"width is {self.width}; 2D sinusoidal positions need a multiple of 4")

@@ -7,7 +7,7 @@ import torch
 
 from golden_files import golden, largest_error
 from intermask.config import TextConfig
-from intermask.models.text_head import SentenceHead
+from intermask.models.text_head import SentenceHead, WordsHead
 from intermask.text.features import TextFeatures
 from released_models import TINY_TEXT, released_text_head
 
@@ -84,3 +84,24 @@ def test_a_sentence_from_elsewhere_stays_within_reach() -> None:
 def test_padding_does_not_change_a_sentence() -> None:
     head = _fitted_head(_alike_sentences())
     assert largest_error(head(_features(6, 6, True)), head(_features(6, 20, True))) < 1e-5
+
+
+def _words_head(learned: bool) -> WordsHead:
+    torch.manual_seed(0)
+    head = WordsHead(TextConfig(width=TINY_TEXT.width, head_heads=1, pooling="words")).eval()
+    head.fit(_alike_sentences())
+    if learned:
+        torch.nn.init.normal_(head.added.weight)
+    return head
+
+
+@torch.inference_mode()
+def test_words_add_nothing_at_the_start() -> None:
+    text = _alike_sentences()
+    assert torch.equal(_words_head(learned=False)(text), _fitted_head(text)(text))
+
+
+@torch.inference_mode()
+def test_padding_does_not_change_what_words_add() -> None:
+    head = _words_head(learned=True)
+    assert largest_error(head(_features(6, 6, True)), head(_features(6, 20, True))) < 1e-4

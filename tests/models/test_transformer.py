@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -40,6 +41,24 @@ def _random_inputs(columns: int = 9) -> Inputs:
     )
 
 
+def _by_columns() -> InterMTransformer:
+    """One position for a column, its weights far from their quiet start."""
+    torch.manual_seed(0)
+    config = dataclasses.replace(
+        TINY, row_codebooks=True, whole_columns=True, code_dim=8, modulation_width=12
+    )
+    model = InterMTransformer(config).eval()
+    for module in model.modules():
+        if isinstance(module, Modulation):
+            nn.init.normal_(module.linear.weight, std=0.2)
+            nn.init.ones_(module.linear.bias)
+    return model
+
+
+both_forms = pytest.mark.parametrize("make", [released_transformer, _by_columns])
+Make = Callable[[], InterMTransformer]
+
+
 def _golden_inputs() -> Inputs:
     recorded = golden("transformer")
     tokens = rearrange(recorded["ids"], "b (p s n) -> b p s n", p=2, s=ROWS)
@@ -58,8 +77,9 @@ def test_logits_equal_the_released_ones() -> None:
 
 
 @torch.inference_mode()
-def test_exchanging_the_people_exchanges_the_logits() -> None:
-    transformer, given = released_transformer(), _random_inputs()
+@both_forms
+def test_exchanging_the_people_exchanges_the_logits(make: Make) -> None:
+    transformer, given = make(), _random_inputs()
     logits = transformer(given.tokens, given.condition, given.valid)
     exchanged = transformer(given.tokens.flip(1), given.condition, given.valid).flip(1)
     shown = given.valid[:, None, None, :].expand(logits.shape[:-1])
@@ -67,8 +87,9 @@ def test_exchanging_the_people_exchanges_the_logits() -> None:
 
 
 @torch.inference_mode()
-def test_a_sample_gets_the_same_logits_alone_and_in_a_padded_batch() -> None:
-    transformer, given = released_transformer(), _random_inputs()
+@both_forms
+def test_a_sample_gets_the_same_logits_alone_and_in_a_padded_batch(make: Make) -> None:
+    transformer, given = make(), _random_inputs()
     together = transformer(given.tokens, given.condition, given.valid)
     for index, length in enumerate(given.valid.sum(dim=1).tolist()):
         sample = slice(index, index + 1)
@@ -81,17 +102,19 @@ def test_a_sample_gets_the_same_logits_alone_and_in_a_padded_batch() -> None:
 
 
 @torch.inference_mode()
-def test_what_stands_behind_the_end_does_not_matter() -> None:
-    transformer, given = released_transformer(), _random_inputs()
+@both_forms
+def test_what_stands_behind_the_end_does_not_matter(make: Make) -> None:
+    transformer, given = make(), _random_inputs()
     logits = transformer(given.tokens, given.condition, given.valid)
     other = given.tokens.where(given.valid[:, None, None, :], torch.tensor(7))
     assert torch.equal(transformer(other, given.condition, given.valid), logits)
 
 
 @torch.inference_mode()
+@both_forms
 @pytest.mark.parametrize("place", ["text", "own row", "own column", "other person"])
-def test_everything_known_is_heard(place: str) -> None:
-    transformer, given = released_transformer(), _random_inputs()
+def test_everything_known_is_heard(place: str, make: Make) -> None:
+    transformer, given = make(), _random_inputs()
     before = transformer(given.tokens, given.condition, given.valid)[0, 0, 2, 3]
     if place == "text":
         given.condition += 1
@@ -120,8 +143,9 @@ def test_dropout_acts_only_while_training() -> None:
     assert not torch.equal(transformer(*arguments), transformer(*arguments))
 
 
-def test_every_weight_learns() -> None:
-    transformer, given = released_transformer().train(), _random_inputs()
+@both_forms
+def test_every_weight_learns(make: Make) -> None:
+    transformer, given = make().train(), _random_inputs()
     logits = transformer(given.tokens, given.condition, given.valid)
     nn.functional.cross_entropy(logits.flatten(0, 3), given.tokens.flatten() % CODES).backward()
     silent = [name for name, weight in transformer.named_parameters() if weight.grad is None]
@@ -210,3 +234,26 @@ def test_codes_of_rows_start_in_channels_of_their_own() -> None:
     embeddings = model.token_embedding.weight[: ROWS * CODES].view(ROWS, CODES, ROWS, 3)
     used = embeddings.abs().amax((1, 3)) > 0
     assert torch.equal(used, torch.eye(ROWS, dtype=torch.bool))
+
+
+def test_whole_columns_start_from_codes_that_are_alike() -> None:
+    model = _by_columns()
+    codebook = torch.randn(ROWS, CODES, 3)
+    codebook[2, 1] = codebook[2, 0] + 0.01
+    model.start_from_codes(codebook)
+    embeddings = model.token_embedding.weight[: ROWS * CODES].view(ROWS, CODES, -1)
+    assert torch.cdist(embeddings[2, :1], embeddings[2, 1:]).argmin() == 0
+    # What is hidden shows in channels that codes leave free.
+    assert not embeddings[..., 3:].any()
+    assert not model.token_embedding.weight[ROWS * CODES :, :3].any()
+    # The logits of alike codes are alike, too, whatever the stream holds.
+    logits = model.head.logits(torch.randn(20, TINY.width)).view(20, ROWS, CODES)
+    own = (logits[:, 2, 0] - logits[:, 2, 1]).abs().max()
+    assert own < 0.1 * (logits[:, 2, :1] - logits[:, 2, 2:]).abs().amax(1).min()
+    with pytest.raises(ValueError, match="at most 8"):
+        model.start_from_codes(torch.randn(ROWS, CODES, 9))
+
+
+def test_whole_columns_need_a_codebook_for_each_row() -> None:
+    with pytest.raises(ValueError, match="row_codebooks"):
+        dataclasses.replace(TINY, whole_columns=True)

@@ -81,6 +81,37 @@ class SentenceHead(nn.Module):
         return standard.clamp(-self.FARTHEST, self.FARTHEST)
 
 
+class WordsHead(SentenceHead):
+    """The standardised sentence, and what single words add to it.
+
+    Not part of the paper. The mean of a caption's features tells the interaction well and its
+    details badly: whose hand, which side. Several queries look for the words that tell them. What
+    they find is added, and is nothing at the start.
+    """
+
+    QUERIES = 8
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__(config)
+        self.standard = nn.LayerNorm(config.width, elementwise_affine=False)
+        self.words = nn.Linear(config.width, self.QUERIES)
+        self.meanings = nn.Linear(config.width, config.width)
+        self.added = nn.Linear(config.width, config.width)
+        nn.init.zeros_(self.added.weight)
+        nn.init.zeros_(self.added.bias)
+
+    def forward(self, text: TextFeatures) -> Tensor:
+        """Features (b, l, w), ends (b,), mask (b, l), True at tokens, or None -> (b, w)."""
+        words = self.standard(text.features.float())
+        scores = self.words(words)
+        if text.mask is not None:
+            scores = scores.masked_fill(~text.mask[..., None], torch.finfo(scores.dtype).min)
+        meanings = rearrange(self.meanings(words), "b l (q c) -> b l q c", q=self.QUERIES)
+        found = (scores.softmax(1)[..., None] * meanings).sum(1)
+        sentence: Tensor = super().forward(text)
+        return sentence + self.added(F.gelu(rearrange(found, "b q c -> b (q c)")))
+
+
 def _sentences(text: TextFeatures) -> Tensor:
     """Unit vectors (b, w): the mean over a caption's tokens, as sentence encoders are trained."""
     features = text.features.float()
@@ -91,4 +122,6 @@ def _sentences(text: TextFeatures) -> Tensor:
 
 def text_head(config: TextConfig) -> TextHead | SentenceHead:
     """The head that a configuration names, not yet trained."""
-    return TextHead(config) if config.pooling == "end" else SentenceHead(config)
+    if config.pooling == "end":
+        return TextHead(config)
+    return WordsHead(config) if config.pooling == "words" else SentenceHead(config)

@@ -5,7 +5,8 @@ of a block (both people as one sequence, then each person with the other in view
 model.
 
 Shapes: `b` batch, `p` person (2), `s` token row, `n` token column, `e` transformer width, `w` text
-width, `k` code, `l` any sequence, `h` head.
+width, `m` channels of the text that modulate, `k` code, `l` any sequence, `h` head. Within the
+blocks, `s` is 1 where a column is one position (``whole_columns``).
 """
 
 from __future__ import annotations
@@ -117,19 +118,23 @@ class Modulation(nn.Module):
     stream's magnitude.
     """
 
-    def __init__(self, width: int, chunks: int) -> None:
+    def __init__(self, config: TransformerConfig, chunks: int) -> None:
         super().__init__()
         self.chunks = chunks
-        self.linear = nn.Linear(width, chunks * width)
+        self.linear = nn.Linear(_condition_channels(config), chunks * config.width)
 
     def start_at_zero(self) -> None:
         nn.init.zeros_(self.linear.weight)
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, condition: Tensor) -> tuple[Tensor, ...]:
-        """Condition (b, e) -> that many (b, 1, e), one for each of `chunks`."""
+        """Condition (b, m) -> that many (b, 1, e), one for each of `chunks`."""
         values = self.linear(F.silu(condition))
         return tuple(rearrange(values, "b (chunk e) -> chunk b 1 e", chunk=self.chunks))
+
+
+def _condition_channels(config: TransformerConfig) -> int:
+    return config.modulation_width or config.width
 
 
 def modulate(stream: Tensor, shift: Tensor, scale: Tensor) -> Tensor:
@@ -192,12 +197,12 @@ class JointPart(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         width = config.width
-        self.modulation = Modulation(width, chunks=6)
+        self.modulation = Modulation(config, chunks=6)
         self.attention = Attention(width, config.heads, config.dropout)
         self.feedforward = FeedForward(width, config.feedforward, config.dropout)
 
     def forward(self, stream: Tensor, condition: Tensor, visible: Tensor | None) -> Tensor:
-        """Stream (b, l, e), condition (b, e), visible keys (b, 1, 1, l) -> (b, l, e)."""
+        """Stream (b, l, e), condition (b, m), visible keys (b, 1, 1, l) -> (b, l, e)."""
         shift, scale, gate, forward_shift, forward_scale, forward_gate = self.modulation(condition)
         attended = self.attention(modulate(stream, shift, scale), visible=visible)
         stream = torch.addcmul(stream, gate, attended)
@@ -210,31 +215,35 @@ class PersonPart(nn.Module):
 
     Spatial attention joins the rows of a column, temporal attention the columns of a row. Both
     branches keep their own residual and are added, which doubles the stream, as in the released
-    model.
+    model. Where a column is one position there is nothing for spatial attention to join.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         width, heads, dropout = config.width, config.heads, config.dropout
-        self.modulation = Modulation(width, chunks=14)
-        self.spatial_attention = Attention(width, heads, dropout)
+        self.modulation = Modulation(config, chunks=11 if config.whole_columns else 14)
+        self.spatial_attention = None if config.whole_columns else Attention(width, heads, dropout)
         self.temporal_attention = Attention(width, heads, dropout)
         self.cross_attention = Attention(width, heads, dropout)
         self.feedforward = FeedForward(width, config.feedforward, dropout)
 
     def forward(self, people: Tensor, condition: Tensor, visibility: Visibility) -> Tensor:
-        """People (b, p, s, n, e), condition (b, e) -> (b, p, s, n, e)."""
+        """People (b, p, s, n, e), condition (b, m) -> (b, p, s, n, e)."""
         chunks = [rearrange(chunk, "b 1 e -> b 1 1 1 e") for chunk in self.modulation(condition)]
-        spatial_shift, spatial_scale, spatial_gate = chunks[0:3]
-        temporal_shift, temporal_scale, temporal_gate = chunks[3:6]
-        query_shift, query_scale, key_shift, key_scale, cross_gate = chunks[6:11]
-        forward_shift, forward_scale, forward_gate = chunks[11:14]
+        temporal_shift, temporal_scale, temporal_gate = chunks[-11:-8]
+        query_shift, query_scale, key_shift, key_scale, cross_gate = chunks[-8:-3]
+        forward_shift, forward_scale, forward_gate = chunks[-3:]
 
-        spatial = self._along_rows(modulate(people, spatial_shift, spatial_scale))
         temporal = self._along_columns(
             modulate(people, temporal_shift, temporal_scale), visibility.temporal
         )
-        changed = torch.addcmul(2 * people, spatial_gate, spatial)
+        changed = 2 * people
+        if self.spatial_attention is not None:
+            spatial_shift, spatial_scale, spatial_gate = chunks[:3]
+            spatial = self._along_rows(
+                self.spatial_attention, modulate(people, spatial_shift, spatial_scale)
+            )
+            changed = torch.addcmul(changed, spatial_gate, spatial)
         changed = torch.addcmul(changed, temporal_gate, temporal)
 
         # The other person as they were before this part, so that neither goes first.
@@ -246,9 +255,10 @@ class PersonPart(nn.Module):
         forwarded = self.feedforward(modulate(changed, forward_shift, forward_scale))
         return torch.addcmul(changed, forward_gate, forwarded)
 
-    def _along_rows(self, people: Tensor) -> Tensor:
+    @staticmethod
+    def _along_rows(attention: Attention, people: Tensor) -> Tensor:
         b, p, _, n, _ = people.shape
-        attended = self.spatial_attention(rearrange(people, "b p s n e -> (b p n) s e"))
+        attended = attention(rearrange(people, "b p s n e -> (b p n) s e"))
         return rearrange(attended, "(b p n) s e -> b p s n e", b=b, p=p, n=n)
 
     def _along_columns(self, people: Tensor, visible: Tensor | None) -> Tensor:
@@ -279,7 +289,7 @@ class Block(nn.Module):
     def forward(
         self, people: Tensor, separator: Tensor, condition: Tensor, visibility: Visibility
     ) -> tuple[Tensor, Tensor]:
-        """People (b, p, s, n, e), separator (b, 1, e), condition (b, e) -> people, separator."""
+        """People (b, p, s, n, e), separator (b, 1, e), condition (b, m) -> people, separator."""
         rows, columns = people.shape[2:4]
         maps = rearrange(people, "b p s n e -> p b (s n) e")
         sequence = self.joint(
@@ -299,16 +309,19 @@ class LogitsHead(nn.Module):
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.dense = nn.Linear(config.width, config.width)
-        self.modulation = Modulation(config.width, chunks=2)
+        self.modulation = Modulation(config, chunks=2)
         self.rows = config.rows if config.row_codebooks else 1
+        self.whole_columns = config.whole_columns
         self.logits = nn.Linear(config.width, self.rows * config.codebook_size)
 
     def forward(self, people: Tensor, condition: Tensor) -> Tensor:
-        """People (b, p, s, n, e), condition (b, e) -> (b, p, s, n, k)."""
+        """People (b, p, s, n, e), condition (b, m) -> (b, p, s, n, k), for all rows."""
         shift, scale = (rearrange(c, "b 1 e -> b 1 1 1 e") for c in self.modulation(condition))
         modulated = modulate(F.gelu(self.dense(people)), shift, scale)
-        if self.rows == 1:
+        if self.rows == 1 or self.whole_columns:
             logits: Tensor = self.logits(modulated)
+            if self.whole_columns:
+                logits = rearrange(logits, "b p 1 n (s k) -> b p s n k", s=self.rows)
             return logits
         weight = rearrange(self.logits.weight, "(s k) e -> s e k", s=self.rows)
         bias = rearrange(self.logits.bias, "(s k) -> s 1 k", s=self.rows)
@@ -328,8 +341,9 @@ class InterMTransformer(nn.Module):
         self.config = config
         codes = config.codebook_size * (config.rows if config.row_codebooks else 1)
         self.token_embedding = nn.Embedding(codes + 3, config.code_dim)
-        self.token_projection = nn.Linear(config.code_dim, config.width)
-        self.condition_projection = nn.Linear(config.condition_width, config.width)
+        together = config.rows if config.whole_columns else 1
+        self.token_projection = nn.Linear(together * config.code_dim, config.width)
+        self.condition_projection = nn.Linear(config.condition_width, _condition_channels(config))
         self.blocks = nn.ModuleList([Block(config) for _ in range(config.layers)])
         self.head = LogitsHead(config)
         self._initialise()
@@ -351,12 +365,17 @@ class InterMTransformer(nn.Module):
         learned about one holds for its neighbours. Channels are scaled half way to equal
         deviation: the smallest ones hold detail, but they hold noise, too.
 
-        Codes of rows with codebooks of their own are put into channels of their own.
+        Codes of rows with codebooks of their own are put into channels of their own. Where a
+        column is one position, its projection keeps the rows apart, and channels of ``code_dim``
+        that codes leave free tell what is hidden.
 
         Raises:
             ValueError: not k codes (of each row) as wide as the configuration's ``code_dim`` (all
-                rows together).
+                rows together); of whole columns, wider than ``code_dim``.
         """
+        if self.config.whole_columns:
+            self._start_columns_from_codes(codebook)
+            return
         codes = self.config.codebook_size
         if self.config.row_codebooks:
             codes, codebook = codes * self.config.rows, torch.block_diag(*codebook)
@@ -381,6 +400,27 @@ class InterMTransformer(nn.Module):
         self.head.logits.weight.copy_(sharpness / size * scaled @ projection.T)
         self.head.logits.bias.copy_(-0.5 * sharpness * scaled.square().sum(1))
 
+    def _start_columns_from_codes(self, codebook: Tensor) -> None:
+        config = self.config
+        rows, codes, channels = codebook.shape
+        if (rows, codes) != (config.rows, config.codebook_size) or channels > config.code_dim:
+            raise ValueError(
+                f"the codebook has shape {tuple(codebook.shape)}, the transformer expects "
+                f"({config.rows}, {config.codebook_size}, at most {config.code_dim}) (rows, "
+                "codebook_size, code_dim)"
+            )
+        scaled = codebook / codebook.std(1, keepdim=True).clamp_min(1e-6).sqrt()
+        scaled = scaled / scaled.square().mean().sqrt()
+        embedding = self.token_embedding.weight
+        embedding[: rows * codes] = F.pad(scaled, (0, config.code_dim - channels)).flatten(0, 1)
+        embedding[rows * codes :, :channels] = 0.0
+        # Directions of the head's input, of unit length, that mean the channels of each row's code.
+        directions = F.normalize(self.head.logits.weight[: rows * channels], dim=-1)
+        sharpness = _START / _nearest_square(scaled)
+        told = scaled @ directions.view(rows, channels, config.width)
+        self.head.logits.weight.copy_(sharpness * told.flatten(0, 1))
+        self.head.logits.bias.copy_(-0.5 * sharpness * scaled.square().sum(-1).flatten())
+
     def forward(self, tokens: Tensor, condition: Tensor, valid: Tensor) -> Tensor:
         """Logits of the codes at every token.
 
@@ -392,8 +432,10 @@ class InterMTransformer(nn.Module):
         codes = self.config.codebook_size
         tokens = tokens.masked_fill(rearrange(~valid, "b n -> b 1 1 n"), padding_id(codes))
         people = self._embed(tokens)
+        rows = people.shape[2]
         people = people + token_positions(rows, columns, people.shape[-1], people.device)
-        separator = self._embed(tokens.new_full((len(tokens), 1), separator_id(codes)))
+        separators = tokens.new_full((len(tokens), 1, tokens.shape[2], 1), separator_id(codes))
+        separator = self._embed(separators)[:, 0, 0]
         condition = self.condition_projection(condition)
         visibility = Visibility.of(valid, rows)
         for block in self.blocks:
@@ -402,17 +444,17 @@ class InterMTransformer(nn.Module):
         return logits
 
     def _embed(self, tokens: Tensor) -> Tensor:
-        """(b, p, s, n) ids, or (b, 1) that are none of codes, to (b, ..., e)."""
+        """Ids (b, p, s, n) to the stream (b, p, s, n, e), or (b, p, 1, n, e) of whole columns."""
+        codes, rows = self.config.codebook_size, self.config.rows
         if self.config.row_codebooks:
-            size, rows = self.config.codebook_size, self.config.rows
+            first = codes * torch.arange(rows, device=tokens.device)[:, None]
             # The ids that are no codes stand behind the codes of all rows.
-            special = tokens + size * (rows - 1)
-            if tokens.ndim == 4:
-                first = size * torch.arange(rows, device=tokens.device)[:, None]
-                special = torch.where(tokens < size, tokens + first, special)
-            tokens = special
-        embedded: Tensor = self.token_projection(self.token_embedding(tokens))
-        return embedded
+            tokens = torch.where(tokens < codes, tokens + first, tokens + codes * (rows - 1))
+        embedded = self.token_embedding(tokens)
+        if self.config.whole_columns:
+            embedded = rearrange(embedded, "b p s n c -> b p 1 n (s c)")
+        stream: Tensor = self.token_projection(embedded)
+        return stream
 
 
 def _nearest_square(codebooks: Tensor) -> Tensor:

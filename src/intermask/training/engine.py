@@ -7,6 +7,7 @@ the model that would have to know which parts of it take part in a step.
 
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -142,7 +143,19 @@ def start_engine(config: RunConfig, device: str = "auto") -> Engine:
         precision=_PRECISIONS[config.precision],
     )
     fabric.launch()
+    if several:
+        atexit.register(_leave_group)
     return Engine(fabric)
+
+
+def _leave_group() -> None:
+    """End a process's part in its group before Python ends.
+
+    Gloo's threads, where they are still running by then, now and then abort the process ("terminate
+    called without an active exception"), and torchrun takes a finished training for a failed one.
+    """
+    if torch.distributed.is_initialized():
+        torch.distributed.destroy_process_group()
 
 
 def _kind_for_several(device: str, count: int) -> torch.device:
