@@ -157,6 +157,8 @@ class TransformerConfig:
     whole_columns: bool = False
     """One position for all rows of a column, in place of one for each token: the sequence is as
     many times shorter as there are rows. Not part of the paper. Needs ``row_codebooks``."""
+    reach: int = 0
+    """Columns to each side that the position of a whole column reads beside its own."""
     modulation_width: int = 0
     """Channels of the text from which shifts, scales and gates are made; 0: ``width``, as in the
     paper."""
@@ -165,6 +167,8 @@ class TransformerConfig:
         _positive(self, "codebook_size", "code_dim", "width", "layers", "heads", "feedforward")
         if self.whole_columns and not self.row_codebooks:
             raise ValueError("whole_columns needs row_codebooks: each row has logits of its own")
+        if self.reach < 0 or (self.reach and not self.whole_columns):
+            raise ValueError(f"reach is {self.reach}; it needs whole_columns, and is 0 or more")
         _divides(self, "heads", "width")
         if self.width % 4:
             raise ValueError(f"width is {self.width}; 2D sinusoidal positions need a multiple of 4")
@@ -184,6 +188,9 @@ class MaskingConfig:
     what is hidden is MASK without exception. The paper's noise leaves a fifth of the chosen tokens
     visible; a model that sees few motions then copies them and never learns what a text alone
     decides."""
+    soft_targets: float = 0.0
+    """How far, in distances to the nearest code, other codes pass for the right one: deviation of a
+    Gaussian about its code vector. Not part of the paper; 0: only the code itself."""
     condition_dropout: float = 0.1
     unroll_weight: float = 1.0
     """Weight of the second pass on the model's own predictions; 0 skips it."""

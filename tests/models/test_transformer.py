@@ -45,7 +45,7 @@ def _by_columns() -> InterMTransformer:
     """One position for a column, its weights far from their quiet start."""
     torch.manual_seed(0)
     config = dataclasses.replace(
-        TINY, row_codebooks=True, whole_columns=True, code_dim=8, modulation_width=12
+        TINY, row_codebooks=True, whole_columns=True, code_dim=8, reach=1, modulation_width=12
     )
     model = InterMTransformer(config).eval()
     for module in model.modules():

@@ -16,6 +16,7 @@ from intermask.official import transformer_key
 from intermask.training.token_losses import (
     UNROLL_STEP,
     masked_cross_entropy,
+    soft_targets,
     step_unroll_targets,
 )
 
@@ -191,3 +192,35 @@ def test_no_gradient_flows_through_the_guesses() -> None:
     inputs, targets, logits = _first_pass(0)
     second = step_unroll_targets(inputs, logits.requires_grad_(), targets, CODES)
     assert not second.inputs.requires_grad and not second.targets.requires_grad
+
+
+def test_soft_targets_prefer_the_code_and_then_its_neighbours() -> None:
+    codebooks = torch.randn(3, 20, 4, generator=torch.Generator().manual_seed(0))
+    soft = soft_targets(codebooks, 0.7)
+    assert torch.allclose(soft.sum(-1), torch.ones(3, 20), atol=1e-5)
+    assert torch.equal(soft.argmax(-1), torch.arange(20).expand(3, 20))
+    for row in range(3):
+        order = torch.cdist(codebooks[row], codebooks[row]).argsort(-1)
+        ranked = soft[row].gather(-1, order)
+        assert bool((ranked.diff(dim=-1) <= 1e-6).all())
+
+
+def test_soft_targets_of_no_reach_are_the_codes_themselves() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 2, 3, 5, 20, generator=generator)
+    targets = torch.randint(0, 21, (2, 2, 3, 5), generator=generator)
+    soft = soft_targets(torch.randn(3, 20, 4, generator=generator), 0.02)
+    expected = masked_cross_entropy(logits, targets, 20).loss
+    assert torch.allclose(masked_cross_entropy(logits, targets, 20, soft).loss, expected, atol=1e-5)
+
+
+def test_soft_targets_are_those_of_the_token_s_row() -> None:
+    codebooks = torch.randn(3, 20, 4, generator=torch.Generator().manual_seed(0))
+    soft = soft_targets(codebooks, 1.5)
+    for row in range(3):
+        targets = torch.full((1, 2, 3, 5), 20)
+        targets[0, 0, row, 2] = 7
+        logits = soft[row, 7].log().expand(1, 2, 3, 5, 20)
+        entropy = -(soft[row, 7] * soft[row, 7].log()).sum()
+        found = masked_cross_entropy(logits, targets, 20, soft).loss
+        assert torch.allclose(found, entropy, atol=1e-5)

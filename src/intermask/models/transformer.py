@@ -237,8 +237,9 @@ class PersonPart(nn.Module):
         temporal = self._along_columns(
             modulate(people, temporal_shift, temporal_scale), visibility.temporal
         )
-        changed = 2 * people
+        changed = people
         if self.spatial_attention is not None:
+            changed = 2 * people
             spatial_shift, spatial_scale, spatial_gate = chunks[:3]
             spatial = self._along_rows(
                 self.spatial_attention, modulate(people, spatial_shift, spatial_scale)
@@ -341,7 +342,9 @@ class InterMTransformer(nn.Module):
         self.config = config
         codes = config.codebook_size * (config.rows if config.row_codebooks else 1)
         self.token_embedding = nn.Embedding(codes + 3, config.code_dim)
-        together = config.rows if config.whole_columns else 1
+        together = 1
+        if config.whole_columns:
+            together = config.rows * PEOPLE * (2 * config.reach + 1)
         self.token_projection = nn.Linear(together * config.code_dim, config.width)
         self.condition_projection = nn.Linear(config.condition_width, _condition_channels(config))
         self.blocks = nn.ModuleList([Block(config) for _ in range(config.layers)])
@@ -434,7 +437,7 @@ class InterMTransformer(nn.Module):
         people = self._embed(tokens)
         rows = people.shape[2]
         people = people + token_positions(rows, columns, people.shape[-1], people.device)
-        separators = tokens.new_full((len(tokens), 1, tokens.shape[2], 1), separator_id(codes))
+        separators = torch.full_like(tokens[..., :1], separator_id(codes))
         separator = self._embed(separators)[:, 0, 0]
         condition = self.condition_projection(condition)
         visibility = Visibility.of(valid, rows)
@@ -445,6 +448,9 @@ class InterMTransformer(nn.Module):
 
     def _embed(self, tokens: Tensor) -> Tensor:
         """Ids (b, p, s, n) to the stream (b, p, s, n, e), or (b, p, 1, n, e) of whole columns."""
+        columns, reach = tokens.shape[-1], self.config.reach
+        if reach:
+            tokens = F.pad(tokens, (reach, reach), value=padding_id(self.config.codebook_size))
         codes, rows = self.config.codebook_size, self.config.rows
         if self.config.row_codebooks:
             first = codes * torch.arange(rows, device=tokens.device)[:, None]
@@ -452,7 +458,10 @@ class InterMTransformer(nn.Module):
             tokens = torch.where(tokens < codes, tokens + first, tokens + codes * (rows - 1))
         embedded = self.token_embedding(tokens)
         if self.config.whole_columns:
-            embedded = rearrange(embedded, "b p s n c -> b p 1 n (s c)")
+            own = rearrange(embedded, "b p s n c -> b p 1 n (s c)")
+            both = torch.cat([own, own.flip(1)], dim=-1)
+            shifted = [both[..., place : place + columns, :] for place in range(2 * reach + 1)]
+            embedded = torch.cat(shifted, dim=-1)
         stream: Tensor = self.token_projection(embedded)
         return stream
 

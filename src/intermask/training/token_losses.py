@@ -5,6 +5,7 @@ Paper section 3.3; method, section 4.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -22,7 +23,7 @@ class TokenLoss:
     """Mean over the labelled tokens of a batch; both 0 where nothing is labelled.
 
     Attributes:
-        loss: () cross entropy in nats, differentiable.
+        loss: () cross entropy in nats, differentiable; of soft targets where there are some.
         accuracy: () share of labelled tokens whose likeliest code is the label.
     """
 
@@ -30,13 +31,32 @@ class TokenLoss:
     accuracy: Tensor
 
 
-def masked_cross_entropy(logits: Tensor, targets: Tensor, ignore: int) -> TokenLoss:
+def soft_targets(codebooks: Tensor, reach: float) -> Tensor:
+    """Which codes (s, k, k) pass for each code of codebooks (s, k, c): rows of a sum of 1.
+
+    Not part of the paper. Codes lie close, and which of two neighbours a pose falls to is chance:
+    that the other one is nearly right need not be learned from examples.
+
+    Args:
+        codebooks: of every row.
+        reach: the Gaussian's deviation, as a multiple of how far a code is from its nearest.
+    """
+    square = torch.cdist(codebooks, codebooks).square()
+    own = torch.eye(square.shape[1], dtype=torch.bool, device=square.device)
+    nearest = square.masked_fill(own, math.inf).amin(-1).mean(-1)
+    return (-0.5 * square / (reach**2 * nearest[:, None, None])).softmax(-1)
+
+
+def masked_cross_entropy(
+    logits: Tensor, targets: Tensor, ignore: int, soft: Tensor | None = None
+) -> TokenLoss:
     """Cross entropy of logits (b, p, s, n, k) at labelled targets (b, p, s, n).
 
     Args:
         logits: unnormalised scores of the k codes.
         targets: codes, or ``ignore`` where no answer is asked for.
         ignore: the MASK id.
+        soft: (s, k, k) from `soft_targets`, to be aimed at in place of single codes.
     """
     labelled = targets != ignore
     chosen = logits[labelled].float()
@@ -45,7 +65,10 @@ def masked_cross_entropy(logits: Tensor, targets: Tensor, ignore: int) -> TokenL
         # Not a bare zero: the result keeps its place in the graph.
         return TokenLoss(logits.float().sum() * 0.0, logits.new_zeros((), dtype=torch.float32))
     accuracy = (chosen.detach().argmax(-1) == labels).float().mean()
-    return TokenLoss(F.cross_entropy(chosen, labels), accuracy)
+    if soft is None:
+        return TokenLoss(F.cross_entropy(chosen, labels), accuracy)
+    rows = torch.arange(targets.shape[2], device=targets.device)[:, None].expand_as(targets)
+    return TokenLoss(F.cross_entropy(chosen, soft[rows[labelled], labels]), accuracy)
 
 
 def unrolled_count(inputs: Tensor, targets: Tensor, codebook_size: int) -> Tensor:

@@ -32,6 +32,7 @@ from intermask.training.representations import check_same_dataset, representatio
 from intermask.training.shares import Share, fractions
 from intermask.training.token_losses import (
     masked_cross_entropy,
+    soft_targets,
     step_unroll_targets,
     unrolled_count,
 )
@@ -115,6 +116,11 @@ class TransformerStage:
             self.model = ConditionalTransformer(training).to(device)
         if fresh and training.start_from_codes:
             self.model.transformer.start_from_codes(tokenizer.codebook.codebook)
+        self.soft = None
+        if training.masking.soft_targets:
+            codebooks = tokenizer.codebook.codebook.detach().float().to(device)
+            by_row = codebooks if codebooks.ndim == 3 else codebooks.expand(tokenizer.rows, -1, -1)
+            self.soft = soft_targets(by_row, training.masking.soft_targets)
         check_same_dataset(tokenizer.config, [*train, *validation])
         self.representation = representation_of(tokenizer.config, floor)
         self.train, self.validation = (
@@ -190,13 +196,13 @@ class TransformerStage:
         shown, shown_again = (condition * keep.to(condition.dtype) for keep in part.keep)
 
         logits = self.model.transformer(part.inputs, shown, part.valid)
-        first = masked_cross_entropy(logits, part.targets, mask_id(codes))
+        first = masked_cross_entropy(logits, part.targets, mask_id(codes), self.soft)
         loss = first.loss * worth["labels"]
         result = {"cross_entropy": loss, "accuracy": first.accuracy * worth["labels"]}
         if masking.unroll_weight:
             unrolled = step_unroll_targets(part.inputs, logits.detach(), part.targets, codes)
             logits = self.model.transformer(unrolled.inputs, shown_again, part.valid)
-            again = masked_cross_entropy(logits, unrolled.targets, mask_id(codes))
+            again = masked_cross_entropy(logits, unrolled.targets, mask_id(codes), self.soft)
             second = again.loss * worth["unrolled_labels"]
             loss = loss + masking.unroll_weight * second
             result["unrolled_cross_entropy"] = second
