@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a built-in model from public data: imports, the open dataset, three trainings, the bundle, its
-# measurements. The one in the package was made before there was an open dataset; its card says how.
+# measurements. The card of the one in the package says where it departs from this.
 #
 #   recipes/builtin.sh SOURCES WORK
 #
@@ -22,7 +22,7 @@ intermask data import grapplemap "$sources/grapplemap/GrappleMap.txt" -o "$work/
 intermask data import single "$sources/cmu_single" -o "$work/single" \
     --source "$cmu" --licence "$licence"
 
-intermask data make open -o "$work/open" --clips 2000 --seed 0 --workers "$(nproc)" \
+intermask data make open -o "$work/open" --clips 3500 --seed 0 --workers "$(nproc)" \
     --salsa "$work/salsa" --grapplemap "$work/grapplemap"
 
 intermask train tokenizer --preset small -o "$work/tokenizer" \

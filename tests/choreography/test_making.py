@@ -13,6 +13,7 @@ from test_sources import write_dataset
 
 from intermask.choreography import making, overlay
 from intermask.choreography.bank import MotionBank
+from intermask.choreography.humanness_report import with_section
 from intermask.choreography.making import RECORDS, SETTINGS, SHEET, OpenReport, make_open
 from intermask.choreography.records import DrawRecord, read_records
 from intermask.choreography.scene import ScenePlan
@@ -169,3 +170,15 @@ def test_records_survive_being_written(whole: OpenReport) -> None:
 def test_numbers_that_make_no_sense(wrong: dict[str, int], tmp_path: Path) -> None:
     with pytest.raises(UserError, match="at least 1 of each"):
         make_open(tmp_path / "none", **wrong)
+
+
+def test_what_a_judge_said_stays_until_the_clips_change(tmp_path: Path) -> None:
+    out = tmp_path / "judged"
+    make(out, 1)
+    sheet = out / SHEET
+    judged = with_section(sheet.read_text("utf-8"), "## Is it human?\n\nHardly.\n")
+    sheet.write_text(judged, "utf-8")
+    make(out, 1)
+    assert sheet.read_text("utf-8") == judged
+    make(out, 2)
+    assert "Hardly" not in sheet.read_text("utf-8")

@@ -36,7 +36,7 @@ from intermask.choreography.windows import (
     mirrored,
     with_noise,
 )
-from intermask.data.layout import InterHumanFolder
+from intermask.data.layout import PROVENANCE, InterHumanFolder
 from intermask.errors import UserError
 
 Progress = Callable[[int, int], None]
@@ -288,7 +288,7 @@ def _source(
     weight = torch.ones(int(kept.sum()), dtype=torch.float64)
     trial = Trial(own[kept], cell[kept], corpus.cluster[kept], weight)
     (separation,) = separations(scores[kept], trial, [corpus.made[kept]], generator)
-    provenance = source.root / "provenance.json"
+    provenance = source.root / PROVENANCE
     kind = json.loads(provenance.read_text("utf-8")).get("kind", "") if provenance.is_file() else ""
     counted = Counter(corpus.windows.activity[own].tolist())
     return RealSource(

@@ -173,5 +173,12 @@ def with_section(datasheet: str, section: str) -> str:
     return "\n".join((f"{before}\n", section, "".join(parts[place:]))).rstrip("\n") + "\n"
 
 
+def section_of(datasheet: str) -> str:
+    """The section that `with_section` put into a datasheet; empty if there is none."""
+    parts = re.split(r"^(?=## )", datasheet, flags=re.MULTILINE)
+    found = "".join(part for part in parts if part.startswith(HEADING))
+    return found and found.rstrip("\n") + "\n"
+
+
 def _shown(separation: Separation) -> str:
     return f"{separation.auc:.2f} [{separation.low:.2f}, {separation.high:.2f}]"

@@ -28,6 +28,7 @@ from intermask.choreography.bank import BANK_FILE, VERSION, load_bank
 from intermask.choreography.code_version import code_checksum
 from intermask.choreography.datasheet import describe_dataset
 from intermask.choreography.gate import judge
+from intermask.choreography.humanness_report import section_of, with_section
 from intermask.choreography.overlay import stage
 from intermask.choreography.plausible import measure_bank
 from intermask.choreography.records import DrawRecord, SceneRecord, read_records, write_records
@@ -46,9 +47,9 @@ from intermask.choreography.splits import (
     generator_of,
     role_of,
 )
-from intermask.data.layout import write_clip, write_provenance, write_split
+from intermask.data.layout import PROVENANCE, write_clip, write_provenance, write_split
 from intermask.errors import UserError
-from intermask.files import check_new_folder, write_json
+from intermask.files import atomic_path, check_new_folder, write_json
 from intermask.motion import Motion
 
 DATASET_VERSION = 2
@@ -373,10 +374,21 @@ def _finish(
         ],
         **settings,
     }
-    write_provenance(work.out, provenance)
     sheet = describe_dataset(provenance, records, measure_bank(load_bank()))
-    (work.out / SHEET).write_text(sheet, "utf-8")
+    judged = _judged_before(work.out, provenance)
+    write_provenance(work.out, provenance)
+    with atomic_path(work.out / SHEET) as temporary:
+        temporary.write_text(with_section(sheet, judged) if judged else sheet, "utf-8")
     return report
+
+
+def _judged_before(out: Path, provenance: Mapping[str, Any]) -> str:
+    """What the datasheet that is there says of humanness, if it is about the same clips."""
+    told, known = out / SHEET, out / PROVENANCE
+    if not (told.is_file() and known.is_file()):
+        return ""
+    same = json.loads(known.read_text("utf-8")) == json.loads(json.dumps(provenance))
+    return section_of(told.read_text("utf-8")) if same else ""
 
 
 def _drop_others(out: Path, names: set[str]) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from intermask.data.layout import SPLITS, InterHumanFolder
+from intermask.data.layout import PROVENANCE, SPLITS, InterHumanFolder
 from intermask.errors import UserError
 from intermask.files import atomic_path
 
@@ -112,7 +112,7 @@ def _some(names: Sequence[str], count: int, seed: int) -> tuple[str, ...]:
 
 def _named(folder: Path) -> tuple[str, str]:
     """Public source and licence of a dataset, as its importer wrote them down."""
-    path = folder / "provenance.json"
+    path = folder / PROVENANCE
     facts = json.loads(path.read_text("utf-8")) if path.is_file() else {}
     return facts.get("source", "not stated"), facts.get("licence", "not stated")
 

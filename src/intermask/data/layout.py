@@ -30,6 +30,7 @@ from intermask import geometry, representation
 from intermask.errors import UserError
 from intermask.files import atomic_path, write_json
 
+PROVENANCE = "provenance.json"
 SPLITS = ("train", "val", "test")
 
 
@@ -97,7 +98,7 @@ def write_split(root: str | Path, split: str, names: Sequence[str]) -> None:
 
 def write_provenance(root: str | Path, facts: dict[str, Any]) -> None:
     """Write ``provenance.json``: source, licence, nature and how captions were made."""
-    write_json(Path(root) / "provenance.json", facts)
+    write_json(Path(root) / PROVENANCE, facts)
 
 
 def write_lines(path: Path, lines: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ from typing import Any, cast
 import torch
 
 from intermask import __version__
+from intermask.data.layout import PROVENANCE
 from intermask.errors import UserError
 from intermask.evaluation import metrics
 from intermask.evaluation.audit import audit as run_audit
@@ -297,7 +298,7 @@ class Evaluation:
                 "of their own"
             )
         for folder in self.data.folders:
-            if (folder / "provenance.json").is_file() or len(self.data.folders) > 1:
+            if (folder / PROVENANCE).is_file() or len(self.data.folders) > 1:
                 found.append(
                     f"the dataset {folder.resolve().name} is not "
                     f"{LAYOUTS[model.config.dataset]} as released"
