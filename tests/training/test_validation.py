@@ -144,3 +144,16 @@ def test_validation_does_not_depend_on_the_size_of_batches(
         stage = prepare_transformer(run, training, data, tokenizer_run, CPU, resume=False)
         validations.append(stage.validate(stage.model))
     assert validations[0] == pytest.approx(validations[1], abs=1e-5)
+
+
+def test_soft_targets_without_reach_train_and_validate_as_single_codes_do(
+    data: list[Source], tokenizer_run: Path, tmp_path: Path
+) -> None:
+    logs = {}
+    for reach in (0.0, 0.001, 2.0):
+        run = tmp_path / f"reach{reach}"
+        changes = [f"masking.soft_targets={reach}", "optimiser.steps=2", "run.validate_every=2"]
+        train_transformer(run, data, tokenizer_run, changes)
+        logs[reach] = [line["cross_entropy"] for line in log_of(run)]
+    assert logs[0.001] == pytest.approx(logs[0.0], rel=1e-5)
+    assert all(abs(a - b) > 1e-3 for a, b in zip(logs[2.0], logs[0.0], strict=True))

@@ -224,7 +224,7 @@ class TransformerStage:
                 inputs = batch.tokens.masked_fill(hidden, unknown).to(self.device)
                 targets = batch.tokens.masked_fill(~hidden, unknown).to(self.device)
                 logits = model.transformer(inputs, condition, batch.valid.to(self.device))
-                result = masked_cross_entropy(logits, targets, unknown)
+                result = masked_cross_entropy(logits, targets, unknown, self.soft)
                 count = int(hidden.sum())
                 sums[row] += (float(result.loss) * count, float(result.accuracy) * count, count)
         means = sums[:, :2] / sums[:, 2:]
