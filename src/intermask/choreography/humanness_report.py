@@ -165,8 +165,7 @@ def describe_humanness(report: HumannessReport) -> str:
 
 def with_section(datasheet: str, section: str) -> str:
     """A datasheet with the section of `describe_humanness`, in place of an older one."""
-    parts = re.split(r"^(?=## )", datasheet, flags=re.MULTILINE)
-    parts = [part for part in parts if not part.startswith(HEADING)]
+    parts = [part for part in _sections(datasheet) if not part.startswith(HEADING)]
     limits = (number for number, part in enumerate(parts) if part.startswith("## Limits"))
     place = next(limits, len(parts))
     before = "".join(parts[:place]).rstrip("\n")
@@ -175,9 +174,13 @@ def with_section(datasheet: str, section: str) -> str:
 
 def section_of(datasheet: str) -> str:
     """The section that `with_section` put into a datasheet; empty if there is none."""
-    parts = re.split(r"^(?=## )", datasheet, flags=re.MULTILINE)
-    found = "".join(part for part in parts if part.startswith(HEADING))
+    found = "".join(part for part in _sections(datasheet) if part.startswith(HEADING))
     return found and found.rstrip("\n") + "\n"
+
+
+def _sections(datasheet: str) -> list[str]:
+    """What stands before the first heading of the second level, and from each such one on."""
+    return re.split(r"^(?=## )", datasheet, flags=re.MULTILINE)
 
 
 def _shown(separation: Separation) -> str:

@@ -9,6 +9,7 @@ several processes, and then moves the codes once, by the whole batch.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -245,6 +246,12 @@ class RowCodebooks(nn.Module):
             clusters.start_from_clusters(own.contiguous(), generator, rounds)
             self.codebook[row] = clusters.codebook
         self.initialised.fill_(True)
+
+
+def nearest_squares(codebooks: Tensor) -> Tensor:
+    """Squares (s, k) of how far codes of codebooks (s, k, c) are from the nearest other one."""
+    apart = [torch.cdist(codes, codes).fill_diagonal_(math.inf).amin(1) for codes in codebooks]
+    return torch.stack(apart).square()
 
 
 def perplexity(counts: Tensor) -> Tensor:

@@ -11,7 +11,6 @@ blocks, `s` is 1 where a column is one position (``whole_columns``).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 from intermask.config import TransformerConfig
 from intermask.masking import padding_id, separator_id
 from intermask.models.dropout import Dropout
+from intermask.models.quantizer import nearest_squares
 
 PEOPLE = 2
 # Of the layer norms that the text modulates (DiT's value, which the released weights were trained
@@ -234,9 +234,6 @@ class PersonPart(nn.Module):
         query_shift, query_scale, key_shift, key_scale, cross_gate = chunks[-8:-3]
         forward_shift, forward_scale, forward_gate = chunks[-3:]
 
-        temporal = self._along_columns(
-            modulate(people, temporal_shift, temporal_scale), visibility.temporal
-        )
         changed = people
         if self.spatial_attention is not None:
             changed = 2 * people
@@ -245,6 +242,9 @@ class PersonPart(nn.Module):
                 self.spatial_attention, modulate(people, spatial_shift, spatial_scale)
             )
             changed = torch.addcmul(changed, spatial_gate, spatial)
+        temporal = self._along_columns(
+            modulate(people, temporal_shift, temporal_scale), visibility.temporal
+        )
         changed = torch.addcmul(changed, temporal_gate, temporal)
 
         # The other person as they were before this part, so that neither goes first.
@@ -388,8 +388,7 @@ class InterMTransformer(nn.Module):
                 f"the codebook has shape {tuple(codebook.shape)}, the transformer expects "
                 f"{expected} (codebook_size, code_dim)"
             )
-        scaled = codebook / codebook.std(0).clamp_min(1e-6).sqrt()
-        scaled = scaled / scaled.square().mean().sqrt()
+        scaled = _half_levelled(codebook)
         self.token_embedding.weight[:codes] = scaled
         # The same projection as that of the embeddings: what the stream holds is what it names, and
         # of the codes about one place the nearest has the highest logit.
@@ -397,9 +396,8 @@ class InterMTransformer(nn.Module):
         stream = F.layer_norm(scaled @ projection.T, (self.config.width,))
         held = stream @ projection
         size = (held * scaled).sum() / scaled.square().sum()
-        sharpness = _START / _nearest_square(
-            scaled.view(-1, self.config.codebook_size, scaled.shape[1])
-        )
+        by_row = scaled.view(-1, self.config.codebook_size, scaled.shape[1])
+        sharpness = _START / nearest_squares(by_row).mean()
         self.head.logits.weight.copy_(sharpness / size * scaled @ projection.T)
         self.head.logits.bias.copy_(-0.5 * sharpness * scaled.square().sum(1))
 
@@ -412,14 +410,13 @@ class InterMTransformer(nn.Module):
                 f"({config.rows}, {config.codebook_size}, at most {config.code_dim}) (rows, "
                 "codebook_size, code_dim)"
             )
-        scaled = codebook / codebook.std(1, keepdim=True).clamp_min(1e-6).sqrt()
-        scaled = scaled / scaled.square().mean().sqrt()
+        scaled = _half_levelled(codebook)
         embedding = self.token_embedding.weight
         embedding[: rows * codes] = F.pad(scaled, (0, config.code_dim - channels)).flatten(0, 1)
         embedding[rows * codes :, :channels] = 0.0
         # Directions of the head's input, of unit length, that mean the channels of each row's code.
         directions = F.normalize(self.head.logits.weight[: rows * channels], dim=-1)
-        sharpness = _START / _nearest_square(scaled)
+        sharpness = _START / nearest_squares(scaled).mean()
         told = scaled @ directions.view(rows, channels, config.width)
         self.head.logits.weight.copy_(sharpness * told.flatten(0, 1))
         self.head.logits.bias.copy_(-0.5 * sharpness * scaled.square().sum(-1).flatten())
@@ -466,10 +463,10 @@ class InterMTransformer(nn.Module):
         return stream
 
 
-def _nearest_square(codebooks: Tensor) -> Tensor:
-    """Mean square () of how far codes of codebooks (s, k, c) are from the nearest other one."""
-    apart = [torch.cdist(codes, codes).fill_diagonal_(math.inf).amin(1) for codes in codebooks]
-    return torch.cat(apart).square().mean()
+def _half_levelled(codebook: Tensor) -> Tensor:
+    """Codes (..., k, c) with channels half way to equal deviation, and a mean square of 1."""
+    scaled = codebook / codebook.std(-2, keepdim=True).clamp_min(1e-6).sqrt()
+    return scaled / scaled.square().mean().sqrt()
 
 
 def text_parameters(model: nn.Module) -> list[nn.Parameter]:

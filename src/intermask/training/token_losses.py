@@ -5,7 +5,6 @@ Paper section 3.3; method, section 4.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from intermask.masking import inverse_mask_ratio, lowest_ranks, mask_count, mask_id, mask_ratio
+from intermask.models.quantizer import nearest_squares
 
 UNROLL_STEP = 1 / 21
 """How far along the schedule the second pass lies: one of the sampler's 20 rounds."""
@@ -42,9 +42,8 @@ def soft_targets(codebooks: Tensor, reach: float) -> Tensor:
         reach: the Gaussian's deviation, as a multiple of how far a code is from its nearest.
     """
     square = torch.cdist(codebooks, codebooks).square()
-    own = torch.eye(square.shape[1], dtype=torch.bool, device=square.device)
-    nearest = square.masked_fill(own, math.inf).amin(-1).mean(-1)
-    return (-0.5 * square / (reach**2 * nearest[:, None, None])).softmax(-1)
+    usual = nearest_squares(codebooks).mean(-1)
+    return (-0.5 * square / (reach**2 * usual[:, None, None])).softmax(-1)
 
 
 def masked_cross_entropy(
