@@ -63,6 +63,9 @@ class TokenizerConfig:
     patch_rows: int = 5
     """Rows of its token map. Twice the frames and twice the rows are as many tokens, which say
     more: motion is smooth."""
+    patch_layout: Literal["spread", "body"] = "spread"
+    """What rows of architecture ``patch`` tell: ``spread``: each a share of all components;
+    ``body``: three the pelvis, three legs and trunk, two the left and two the right arm."""
     graph_scope: GraphScope = "all_frames"
     """Frames on which joints exchange messages. Released weights need ``first_frame`` (a quirk of
     their edge list); ``none`` replaces the graph by a 3x3 convolution (Inter-X)."""
@@ -79,6 +82,8 @@ class TokenizerConfig:
             raise ValueError('architecture "patch" needs position_frame "root"')
         if self.row_codebooks and self.architecture != "patch":
             raise ValueError('row_codebooks needs architecture "patch"')
+        if self.patch_layout == "body" and not (self.row_codebooks and self.patch_rows == 10):
+            raise ValueError('patch_layout "body" needs row_codebooks and patch_rows 10')
         if (self.joints, self.joint_features) not in GRIDS.values():
             grids = " or ".join(f"{j} with {f} ({name})" for name, (j, f) in GRIDS.items())
             raise ValueError(
@@ -123,12 +128,13 @@ class TextConfig:
     head_heads: int = 8
     head_feedforward: int = 2048
     head_dropout: float = 0.1
-    pooling: Literal["end", "mean", "words"] = "end"
+    pooling: Literal["end", "mean", "words", "phrases"] = "end"
     """What of a caption conditions the motion: the feature at its end, behind the head's layers
     (the paper's), or the mean of its tokens, standardised over the training captions. Sentences
     about one kind of motion hardly differ in their raw features; a small model then never learns
     to listen, and standardised ones tell them apart from the first step. ``words`` adds to this
-    mean what learned queries find in single words, such as sides."""
+    mean what learned queries find in single words, such as sides; ``phrases`` what filters find in
+    a few neighbouring words, such as whose side."""
 
     def __post_init__(self) -> None:
         _choices(self)
@@ -162,6 +168,10 @@ class TransformerConfig:
     modulation_width: int = 0
     """Channels of the text from which shifts, scales and gates are made; 0: ``width``, as in the
     paper."""
+    geometry_channels: int = 0
+    """Channels of the tokenizer's code vectors, from which both people's joints are computed before
+    every second block, and told to each as seen from the own pelvis. Not part of the paper; 0:
+    nothing is. Needs ``whole_columns``, and codes that tell places, as the patch tokenizer's do."""
 
     def __post_init__(self) -> None:
         _positive(self, "codebook_size", "code_dim", "width", "layers", "heads", "feedforward")
@@ -169,6 +179,8 @@ class TransformerConfig:
             raise ValueError("whole_columns needs row_codebooks: each row has logits of its own")
         if self.reach < 0 or (self.reach and not self.whole_columns):
             raise ValueError(f"reach is {self.reach}; it needs whole_columns, and is 0 or more")
+        if self.geometry_channels and not self.whole_columns:
+            raise ValueError("geometry_channels needs whole_columns")
         _divides(self, "heads", "width")
         if self.width % 4:
             raise ValueError(f"width is {self.width}; 2D sinusoidal positions need a multiple of 4")
@@ -366,6 +378,13 @@ class TransformerTraining:
     start_from_codes: bool = False
     """Token embeddings and logits start from the tokenizer's code vectors, so that codes of alike
     poses begin alike; needs ``model.code_dim`` as wide as a code. The paper starts at random."""
+    hearing_steps: int = 0
+    """Steps before the first one in which the text head alone learns to name what captions state,
+    where the data's ground truth tells it (the open dataset's). Not part of the paper: motion tells
+    a head only slowly that "left" matters."""
+    geometry_weight: float = 0.0
+    """Weight of how far expected code vectors, and the ways from hands to the partner that follow
+    from them, are from the truth. Not part of the paper; needs ``model.geometry_channels``."""
     max_frames: int = 300
     mirror: bool = True
     midway_probability: float = 0.0
@@ -376,6 +395,10 @@ class TransformerTraining:
     def __post_init__(self) -> None:
         _positive(self, "max_frames")
         _fraction(self, "midway_probability")
+        if self.hearing_steps < 0:
+            raise ValueError(f"hearing_steps is {self.hearing_steps}; expected 0 or more")
+        if self.geometry_weight and not self.model.geometry_channels:
+            raise ValueError("geometry_weight needs model.geometry_channels")
 
 
 @dataclass(frozen=True, kw_only=True)

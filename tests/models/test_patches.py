@@ -100,3 +100,32 @@ def test_longer_columns_with_more_rows() -> None:
     tokens = tokenizer.tokenize(grids)
     assert tokens.shape == (400, 10, 2)
     assert tokenizer.decode(tokens).shape == grids.shape
+
+
+def _by_body() -> MotionAutoencoder:
+    return model(width=4, patch_rows=10, row_codebooks=True, patch_layout="body")
+
+
+def test_rows_are_parts_of_the_body() -> None:
+    """What one arm does is told by its own rows alone."""
+    tokenizer, grids = _by_body(), swaying(600)
+    tokenizer.fit_start(grids, torch.Generator().manual_seed(0))
+    for arm, rows in (((14, 17, 19, 21), {8, 9}), ((13, 16, 18, 20), {6, 7})):
+        changed = grids[:50].clone()
+        changed[:, :, list(arm)] += 0.5
+        differs = tokenizer.latent_rows(changed) - tokenizer.latent_rows(grids[:50])
+        by_row = differs.view(-1, 10, 4).abs().amax((0, 2))
+        assert {row for row in range(10) if by_row[row] > 1e-3} == rows
+
+
+def test_parts_of_the_body_reconstruct_before_training() -> None:
+    tokenizer, grids = _by_body(), swaying(600)
+    tokenizer.fit_start(grids, torch.Generator().manual_seed(0))
+    spread = (grids - grids.mean(0))[..., :3].norm(dim=-1).mean()
+    missed = (tokenizer.reconstruct_unquantised(grids) - grids)[..., :3].norm(dim=-1).mean()
+    assert missed < 0.1 * spread
+
+
+def test_parts_of_the_body_have_ten_rows() -> None:
+    with pytest.raises(ValueError, match="patch_rows 10"):
+        model(patch_layout="body", row_codebooks=True)

@@ -7,7 +7,7 @@ import torch
 
 from golden_files import golden, largest_error
 from intermask.config import TextConfig
-from intermask.models.text_head import SentenceHead, WordsHead
+from intermask.models.text_head import PhrasesHead, SentenceHead, WordsHead
 from intermask.text.features import TextFeatures
 from released_models import TINY_TEXT, released_text_head
 
@@ -86,22 +86,36 @@ def test_padding_does_not_change_a_sentence() -> None:
     assert largest_error(head(_features(6, 6, True)), head(_features(6, 20, True))) < 1e-5
 
 
-def _words_head(learned: bool) -> WordsHead:
+def _detailed_head(kind: type[SentenceHead], learned: bool) -> SentenceHead:
     torch.manual_seed(0)
-    head = WordsHead(TextConfig(width=TINY_TEXT.width, head_heads=1, pooling="words")).eval()
+    head = kind(TextConfig(width=TINY_TEXT.width, head_heads=1)).eval()
     head.fit(_alike_sentences())
     if learned:
-        torch.nn.init.normal_(head.added.weight)
+        torch.nn.init.normal_(head.get_submodule("added").weight)
     return head
 
 
+details = pytest.mark.parametrize("kind", [WordsHead, PhrasesHead])
+
+
 @torch.inference_mode()
-def test_words_add_nothing_at_the_start() -> None:
+@details
+def test_details_add_nothing_at_the_start(kind: type[SentenceHead]) -> None:
     text = _alike_sentences()
-    assert torch.equal(_words_head(learned=False)(text), _fitted_head(text)(text))
+    assert torch.equal(_detailed_head(kind, learned=False)(text), _fitted_head(text)(text))
 
 
 @torch.inference_mode()
-def test_padding_does_not_change_what_words_add() -> None:
-    head = _words_head(learned=True)
+@details
+def test_padding_does_not_change_what_details_add(kind: type[SentenceHead]) -> None:
+    head = _detailed_head(kind, learned=True)
     assert largest_error(head(_features(6, 6, True)), head(_features(6, 20, True))) < 1e-4
+
+
+@torch.inference_mode()
+def test_phrases_hear_the_order_of_words_and_sentences_do_not() -> None:
+    head, text = _detailed_head(PhrasesHead, learned=True), _features(6, 6, True)
+    turned = TextFeatures(text.features.flip(1), text.ends, text.mask)
+    assert largest_error(head(turned), head(text)) > 1e-2
+    alone = _fitted_head(_alike_sentences())
+    assert largest_error(alone(turned), alone(text)) < 1e-5

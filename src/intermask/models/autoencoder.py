@@ -89,7 +89,8 @@ class MotionAutoencoder(nn.Module):
             self.frame.fit([grids.flatten(0, 1)])
             return
         shared = not self.config.row_codebooks
-        patches.fit(self.encoder, self.decoder, self.frame.split(grids), shared)
+        by_body = self.config.patch_layout == "body"
+        patches.fit(self.encoder, self.decoder, self.frame.split(grids), shared, by_body)
         self.codebook.start_from_clusters(self.latent_rows(grids), generator)
 
     @property

@@ -11,6 +11,8 @@ which closes the seams between columns and undoes part of the quantisation.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -26,6 +28,11 @@ _ORIENTATION_REACH = 1.5
 _ROTATION_REACH = 0.15
 """Weight of a joint's rotation, in the same unit."""
 
+BODY_ROWS = 10
+"""Rows of a token map whose rows are parts of the body."""
+_LEAST_VARIANCE = 1e-10
+"""Share of all variance that a component has at least, to be told."""
+_ARM = ("collar", "shoulder", "elbow", "wrist")
 _EMPHASIS = ((("left_elbow", "right_elbow"), 1.3), (("left_wrist", "right_wrist"), 2.0))
 
 
@@ -113,37 +120,93 @@ class PatchDecoder(nn.Module):
         return rearrange(patches, "b n (f j d) -> b d j (n f)", f=self.frames, j=JOINTS)
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Rows of the token map, and which numbers of a patch they tell."""
+
+    rows: range
+    told: Tensor
+    """(numbers,) bool."""
+    given: range = range(0)
+    """Rows that are known before: they are told what these do not tell already."""
+
+
+def _parts(frames: int, rows: int, by_body: bool) -> list[_Part]:
+    """How the numbers of patches (f j d) with a weight are shared among rows."""
+    weighing = importance() > 0
+    if not by_body:
+        return [_Part(range(rows), weighing.flatten().repeat(frames))]
+    if rows != BODY_ROWS:
+        raise ValueError(f"parts of the body are {BODY_ROWS} rows of the token map, not {rows}")
+    left = torch.zeros_like(weighing)
+    left[list(SMPL22.indices(*(f"left_{joint}" for joint in _ARM)))] = True
+    right = torch.zeros_like(weighing)
+    right[list(SMPL22.indices(*(f"right_{joint}" for joint in _ARM)))] = True
+    pelvis = torch.zeros_like(weighing)
+    pelvis[0] = True
+    legs_and_trunk = ~(left | right | pelvis)
+    first = range(6)
+    return [
+        _Part(rows, (mask & weighing).flatten().repeat(frames), given)
+        for rows, mask, given in (
+            (range(3), pelvis, range(0)),
+            (range(3, 6), legs_and_trunk, range(3)),
+            (range(6, 8), left, first),
+            (range(8, 10), right, first),
+        )
+    ]
+
+
 @torch.no_grad()
-def fit(encoder: PatchEncoder, decoder: PatchDecoder, splits: Tensor, shared: bool = True) -> None:
+def fit(
+    encoder: PatchEncoder,
+    decoder: PatchDecoder,
+    splits: Tensor,
+    shared: bool = True,
+    by_body: bool = False,
+) -> None:
     """Set both linear maps to the principal components of split windows (b, t, 22, 24).
 
     Components are dealt to the rows like cards, forth and back, so that all rows carry about the
     same variance. In a ``shared`` codebook each row writes to channels of its own, which keeps the
     rows' codes apart, and there are as many components as channels; else each row has as many.
+
+    ``by_body``: three rows for the pelvis, three for legs and trunk, two for each arm. A part's
+    components are those of what the parts before it leave open: an arm is told as it differs from
+    where the trunk takes it.
     """
     frames, rows = encoder.frames, encoder.rows
     width = encoder.components.out_features // rows
-    weight = importance().flatten().repeat(frames).to(splits)
-    patches = rearrange(splits, "b (n f) j d -> (b n) (f j d)", f=frames)
-    mean = patches.double().mean(0)
-    used = weight > 0
-    weighted = ((patches.double() - mean) * weight)[:, used]
-    covariance = weighted.T @ weighted / len(weighted)
-    directions = torch.linalg.eigh(covariance).eigenvectors.flip(1)  # largest first
-    encode = torch.zeros(rows * width, len(weight), dtype=torch.float64)
-    # What has no weight (velocities, the pelvis's copies) is predicted, not encoded.
-    everything = (patches.double() - mean).T
-    decode = torch.zeros(len(weight), rows * width, dtype=torch.float64)
+    weight = importance().flatten().repeat(frames).to(splits).double()
+    patches = rearrange(splits, "b (n f) j d -> (b n) (f j d)", f=frames).double()
+    mean = patches.mean(0)
+    patches -= mean
+    together = patches.T @ patches / len(patches)
+    weighted = weight[:, None] * together * weight
+    encode = torch.zeros(rows * width, len(weight), dtype=torch.float64, device=splits.device)
     own = width // rows if shared else width
-    for number in range(min(own * rows, directions.shape[1])):
-        turn, place = divmod(number, rows)
-        row = place if turn % 2 == 0 else rows - 1 - place
-        channel = row * width + turn + (row * own if shared else 0)
-        direction = directions[:, number]
-        encode[channel, used] = direction * weight[used].double()
-        score = weighted @ direction
-        decode[:, channel] = everything @ score / score.square().sum().clamp_min(1e-12)
+    for part in _parts(frames, rows, by_body):
+        told = part.told.to(splits.device)
+        known = encode[part.given.start * width : part.given.stop * width]
+        known = known[known.any(1)]
+        follows = torch.linalg.solve(known @ weighted @ known.T, known @ weighted[:, told])
+        left_open = weighted[told][:, told] - weighted[told] @ known.T @ follows
+        variances, directions = torch.linalg.eigh(left_open)  # smallest first
+        directions = directions[:, variances > _LEAST_VARIANCE * weighted.trace()].flip(1)
+        for number in range(min(own * len(part.rows), directions.shape[1])):
+            turn, place = divmod(number, len(part.rows))
+            row = part.rows[place if turn % 2 == 0 else -1 - place]
+            channel = row * width + turn + (row * own if shared else 0)
+            direction = directions[:, number]
+            encode[channel, told] += direction
+            encode[channel] -= (follows @ direction) @ known
+    used = encode.any(1)
+    scored = encode[used] * weight
+    # What has no weight (velocities, the pelvis's copies) is predicted, not encoded.
+    decode = torch.zeros(len(weight), rows * width, dtype=torch.float64, device=splits.device)
+    squares = scored @ together @ scored.T
+    decode[:, used] = torch.linalg.solve(squares, scored @ together).T
     encoder.mean.copy_(mean)
-    encoder.components.weight.copy_(encode)
+    encoder.components.weight.copy_(encode * weight)
     decoder.components.weight.copy_(decode)
     decoder.components.bias.copy_(mean)

@@ -254,6 +254,12 @@ def nearest_squares(codebooks: Tensor) -> Tensor:
     return torch.stack(apart).square()
 
 
+def half_levelled(codebook: Tensor) -> Tensor:
+    """Codes (..., k, c) with channels half way to equal deviation, and a mean square of 1."""
+    scaled = codebook / codebook.std(-2, keepdim=True).clamp_min(1e-6).sqrt()
+    return scaled / scaled.square().mean().sqrt()
+
+
 def perplexity(counts: Tensor) -> Tensor:
     """How many codes are in use: exp of the entropy of how often (codes) each was taken."""
     share = counts / counts.sum().clamp_min(1)

@@ -112,6 +112,41 @@ class WordsHead(SentenceHead):
         return sentence + self.added(F.gelu(rearrange(found, "b q c -> b (q c)")))
 
 
+class PhrasesHead(SentenceHead):
+    """The standardised sentence, and which phrases it contains.
+
+    Not part of the paper. Whose hand, which side, how often, and who begins is told by a few words
+    next to each other. Filters over neighbouring words find them wherever they stand (Kim 2014,
+    "Convolutional Neural Networks for Sentence Classification"). What they find is added, and is
+    nothing at the start.
+    """
+
+    FILTERS = 384
+    WORDS = 5
+    """Length of a phrase in text tokens."""
+    CHANNELS = 128
+
+    def __init__(self, config: TextConfig) -> None:
+        super().__init__(config)
+        self.standard = nn.LayerNorm(config.width, elementwise_affine=False)
+        self.words = nn.Linear(config.width, self.CHANNELS)
+        self.phrases = nn.Conv1d(self.CHANNELS, self.FILTERS, self.WORDS, padding=self.WORDS // 2)
+        self.added = nn.Linear(self.FILTERS, config.width)
+        nn.init.zeros_(self.added.weight)
+        nn.init.zeros_(self.added.bias)
+
+    def forward(self, text: TextFeatures) -> Tensor:
+        """Features (b, l, w), ends (b,), mask (b, l), True at tokens, or None -> (b, w)."""
+        words = self.words(self.standard(text.features.float()))
+        if text.mask is not None:
+            words = words.masked_fill(~text.mask[..., None], 0.0)
+        found = F.gelu(self.phrases(words.mT))
+        if text.mask is not None:
+            found = found.masked_fill(~text.mask[:, None], torch.finfo(found.dtype).min)
+        sentence: Tensor = super().forward(text)
+        return sentence + self.added(found.amax(-1))
+
+
 def _sentences(text: TextFeatures) -> Tensor:
     """Unit vectors (b, w): the mean over a caption's tokens, as sentence encoders are trained."""
     features = text.features.float()
@@ -124,4 +159,5 @@ def text_head(config: TextConfig) -> TextHead | SentenceHead:
     """The head that a configuration names, not yet trained."""
     if config.pooling == "end":
         return TextHead(config)
-    return WordsHead(config) if config.pooling == "words" else SentenceHead(config)
+    heads = {"mean": SentenceHead, "words": WordsHead, "phrases": PhrasesHead}
+    return heads[config.pooling](config)

@@ -20,8 +20,9 @@ from torch import Tensor, nn
 
 from intermask.config import TransformerConfig
 from intermask.masking import padding_id, separator_id
+from intermask.models.code_geometry import CodeGeometry, GeometryReader
 from intermask.models.dropout import Dropout
-from intermask.models.quantizer import nearest_squares
+from intermask.models.quantizer import half_levelled, nearest_squares
 
 PEOPLE = 2
 # Of the layer norms that the text modulates (DiT's value, which the released weights were trained
@@ -329,6 +330,20 @@ class LogitsHead(nn.Module):
         return modulated @ weight + bias
 
 
+@dataclass(frozen=True)
+class Prediction:
+    """What the transformer says of a batch.
+
+    Attributes:
+        logits: (b, p, s, n, k).
+        expected: of each reading of the geometry, the code vectors (b, p, n, s, c) it is made of:
+            known ones, and expected ones where tokens are hidden.
+    """
+
+    logits: Tensor
+    expected: tuple[Tensor, ...]
+
+
 class InterMTransformer(nn.Module):
     """Predicts the codes of both people's motion tokens from the tokens known so far and a text.
 
@@ -349,6 +364,9 @@ class InterMTransformer(nn.Module):
         self.condition_projection = nn.Linear(config.condition_width, _condition_channels(config))
         self.blocks = nn.ModuleList([Block(config) for _ in range(config.layers)])
         self.head = LogitsHead(config)
+        self.geometry = CodeGeometry(config) if config.geometry_channels else None
+        readings = config.layers // 2 if config.geometry_channels else 0
+        self.readers = nn.ModuleList([GeometryReader(config) for _ in range(readings)])
         self._initialise()
 
     def _initialise(self) -> None:
@@ -359,6 +377,8 @@ class InterMTransformer(nn.Module):
         for module in self.modules():
             if isinstance(module, Modulation):
                 module.start_at_zero()
+            elif isinstance(module, GeometryReader):
+                module.start_silent()
 
     @torch.no_grad()
     def start_from_codes(self, codebook: Tensor) -> None:
@@ -388,7 +408,7 @@ class InterMTransformer(nn.Module):
                 f"the codebook has shape {tuple(codebook.shape)}, the transformer expects "
                 f"{expected} (codebook_size, code_dim)"
             )
-        scaled = _half_levelled(codebook)
+        scaled = half_levelled(codebook)
         self.token_embedding.weight[:codes] = scaled
         # The same projection as that of the embeddings: what the stream holds is what it names, and
         # of the codes about one place the nearest has the highest logit.
@@ -410,7 +430,7 @@ class InterMTransformer(nn.Module):
                 f"({config.rows}, {config.codebook_size}, at most {config.code_dim}) (rows, "
                 "codebook_size, code_dim)"
             )
-        scaled = _half_levelled(codebook)
+        scaled = half_levelled(codebook)
         embedding = self.token_embedding.weight
         embedding[: rows * codes] = F.pad(scaled, (0, config.code_dim - channels)).flatten(0, 1)
         embedding[rows * codes :, :channels] = 0.0
@@ -428,6 +448,10 @@ class InterMTransformer(nn.Module):
         `valid` (b, n) bool, False for columns behind a sample's end (what stands there does not
         matter). Returns (b, p, s, n, k); the logits of invalid columns mean nothing.
         """
+        return self.predict(tokens, condition, valid).logits
+
+    def predict(self, tokens: Tensor, condition: Tensor, valid: Tensor) -> Prediction:
+        """As `forward`, with what is expected on the way."""
         _, _, rows, columns = tokens.shape
         codes = self.config.codebook_size
         tokens = tokens.masked_fill(rearrange(~valid, "b n -> b 1 1 n"), padding_id(codes))
@@ -438,10 +462,17 @@ class InterMTransformer(nn.Module):
         separator = self._embed(separators)[:, 0, 0]
         condition = self.condition_projection(condition)
         visibility = Visibility.of(valid, rows)
-        for block in self.blocks:
+        expected = []
+        if self.geometry is not None:
+            known = self.geometry.vectors(tokens)
+            hidden = rearrange(tokens >= codes, "b p s n -> b p n s 1")
+        for place, block in enumerate(self.blocks):
+            if self.geometry is not None and place % 2:
+                told, vectors = self.readers[place // 2](people, self.geometry, known, hidden)
+                expected.append(vectors)
+                people = people + told
             people, separator = block(people, separator, condition, visibility)
-        logits: Tensor = self.head(people, condition)
-        return logits
+        return Prediction(self.head(people, condition), tuple(expected))
 
     def _embed(self, tokens: Tensor) -> Tensor:
         """Ids (b, p, s, n) to the stream (b, p, s, n, e), or (b, p, 1, n, e) of whole columns."""
@@ -461,12 +492,6 @@ class InterMTransformer(nn.Module):
             embedded = torch.cat(shifted, dim=-1)
         stream: Tensor = self.token_projection(embedded)
         return stream
-
-
-def _half_levelled(codebook: Tensor) -> Tensor:
-    """Codes (..., k, c) with channels half way to equal deviation, and a mean square of 1."""
-    scaled = codebook / codebook.std(-2, keepdim=True).clamp_min(1e-6).sqrt()
-    return scaled / scaled.square().mean().sqrt()
 
 
 def text_parameters(model: nn.Module) -> list[nn.Parameter]:

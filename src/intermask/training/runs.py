@@ -164,6 +164,8 @@ def prepare_transformer(
     )
     if cache is not None:
         stage.keep(cache, watch)
+    if origin is None and not resume:
+        stage.learn_to_hear(watch)
     if origin is not None and not resume:
         weights = origin.whole.parts()["transformer"].state_dict()
         load_exactly(stage.model, weights, f"{origin.name} (transformer)")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
 from intermask.config import TransformerTraining
@@ -21,13 +23,17 @@ from intermask.data.batching import (
     with_captions,
 )
 from intermask.data.cache import Watch
+from intermask.data.stated_facts import stated_facts
+from intermask.errors import UserError
 from intermask.masking import corrupt, mask_id
 from intermask.models.autoencoder import MotionAutoencoder
+from intermask.models.code_geometry import CodeGeometry, GeometryLoss, geometry_loss
 from intermask.models.text_head import text_head
-from intermask.models.transformer import InterMTransformer
+from intermask.models.transformer import InterMTransformer, Prediction
 from intermask.representation import Normaliser
 from intermask.text.features import FrozenTextEncoder
 from intermask.training.frozen_features import FrozenText, FrozenTokens, fit_sentences
+from intermask.training.hearing import learn_to_hear
 from intermask.training.representations import check_same_dataset, representation_of
 from intermask.training.shares import Share, fractions
 from intermask.training.token_losses import (
@@ -37,9 +43,13 @@ from intermask.training.token_losses import (
     unrolled_count,
 )
 
+logger = logging.getLogger(__name__)
+
 VALIDATION_RATIOS = (0.2, 0.5, 0.8, 1.0)
 """Mask ratios at which validation measures the accuracy of tokens."""
 VALIDATION_CLIPS = 64
+FITTED_CLIPS = 100
+"""How many clips the places of codes are taken from."""
 FITTED_CAPTIONS = 512
 """How many captions, evenly spread over all, a sentence head takes its statistics from."""
 
@@ -148,6 +158,30 @@ class TransformerStage:
             for sampler in (self.train, self.validation)
         }
 
+        if fresh and self.model.transformer.geometry is not None:
+            self._fit_geometry(self.model.transformer.geometry)
+
+    @torch.no_grad()
+    def _fit_geometry(self, geometry: CodeGeometry) -> None:
+        """What columns of codes tell about joints, from training clips, evenly spread."""
+        every = [
+            Variant(source, clip, 0, mirror=False, swap=False)
+            for source, each in enumerate(self.train.sources)
+            for clip in range(len(each.clips))
+        ]
+        tokens, positions = [], []
+        for variant in every[:: -(-len(every) // FITTED_CLIPS)]:
+            joints = self.representation.positions(self.train.features(variant))
+            positions.append(
+                rearrange(joints, "p (n t) j d -> (p n) t j d", t=self.tokenizer.stride)
+            )
+            tokens.append(rearrange(self.tokens[True](variant), "p s n -> (p n) s"))
+        geometry.fit(
+            self.tokenizer.codebook.codebook.float(),
+            torch.cat(tokens).to(self.device),
+            torch.cat(positions).to(self.device),
+        )
+
     def networks(self) -> tuple[nn.Module, ...]:
         """What is worth compiling."""
         return self.model.transformer, self.model.text_head
@@ -195,10 +229,17 @@ class TransformerStage:
         condition = self.model.text_head(self.text(part.captions))
         shown, shown_again = (condition * keep.to(condition.dtype) for keep in part.keep)
 
-        logits = self.model.transformer(part.inputs, shown, part.valid)
+        prediction = self.model.transformer.predict(part.inputs, shown, part.valid)
+        logits = prediction.logits
         first = masked_cross_entropy(logits, part.targets, mask_id(codes), self.soft)
         loss = first.loss * worth["labels"]
         result = {"cross_entropy": loss, "accuracy": first.accuracy * worth["labels"]}
+        if self.training.geometry_weight:
+            missed = self._geometry_loss(part, prediction)
+            result["expected_codes"] = missed.codes * worth["labels"]
+            result["expected_reach"] = missed.reach * worth["labels"]
+            expectations = result["expected_codes"] + result["expected_reach"]
+            loss = loss + self.training.geometry_weight * expectations
         if masking.unroll_weight:
             unrolled = step_unroll_targets(part.inputs, logits.detach(), part.targets, codes)
             logits = self.model.transformer(unrolled.inputs, shown_again, part.valid)
@@ -207,6 +248,16 @@ class TransformerStage:
             loss = loss + masking.unroll_weight * second
             result["unrolled_cross_entropy"] = second
         return {"loss": loss, **result}
+
+    def _geometry_loss(self, part: InteractionPart, prediction: Prediction) -> GeometryLoss:
+        """Of tokens that are hidden without exception."""
+        geometry = self.model.transformer.geometry
+        assert geometry is not None
+        unknown = mask_id(self.training.model.codebook_size)
+        truth = geometry.vectors(torch.where(part.targets == unknown, part.inputs, part.targets))
+        hidden = rearrange(part.inputs == unknown, "b p s n -> b p n s")
+        with torch.autocast(self.device.type, enabled=False):
+            return geometry_loss(geometry, prediction.expected, truth, hidden, part.valid)
 
     @torch.inference_mode()
     def validate(self, model: ConditionalTransformer) -> dict[str, float]:
@@ -277,6 +328,31 @@ class TransformerStage:
             own = self.tokens[sampler is self.train](items[place][0])
             tokens[place, ..., : own.shape[-1]] = own
         return TokenBatch(tokens, valid, tuple(caption for _, caption in items))
+
+    def learn_to_hear(self, watch: Watch) -> None:
+        """Let the text head learn what captions of the training clips state, where that is known.
+
+        Raises:
+            UserError: it is asked for, and no data tells.
+        """
+        steps = self.training.hearing_steps
+        if not steps:
+            return
+        facts: dict[str, frozenset[str]] = {}
+        for each in self.train.sources:
+            facts |= stated_facts(each.source.root, [clip.name for clip in each.clips])
+        if not facts:
+            raise UserError(
+                f"hearing_steps is {steps}, and no data folder has ground_truth/ that says what "
+                "its captions state; set hearing_steps=0"
+            )
+        width = self.training.model.condition_width
+        generator = torch_generator(step_generator(self.training.run.seed, 0, "hearing"))
+        with watch("learning what captions state") as progress:
+            right = learn_to_hear(
+                self.model.text_head, width, self.text, facts, steps, generator, progress
+            )
+        logger.info("the text head names all that is stated of %.0f %% of captions", 100 * right)
 
     def keep(self, cache: Path, watch: Watch) -> None:
         """Compute text features and tokens once for all runs, or find them in a cache.
