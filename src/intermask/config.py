@@ -66,6 +66,9 @@ class TokenizerConfig:
     patch_layout: Literal["spread", "body"] = "spread"
     """What rows of architecture ``patch`` tell: ``spread``: each a share of all components;
     ``body``: three the pelvis, three legs and trunk, two the left and two the right arm."""
+    patch_smoothing: int = 0
+    """How often the decoder of architecture ``patch`` averages frames with their neighbours: seams
+    between columns are small in joints' places and large in their jerk."""
     graph_scope: GraphScope = "all_frames"
     """Frames on which joints exchange messages. Released weights need ``first_frame`` (a quirk of
     their edge list); ``none`` replaces the graph by a 3x3 convolution (Inter-X)."""
@@ -82,6 +85,8 @@ class TokenizerConfig:
             raise ValueError('architecture "patch" needs position_frame "root"')
         if self.row_codebooks and self.architecture != "patch":
             raise ValueError('row_codebooks needs architecture "patch"')
+        if self.patch_smoothing < 0:
+            raise ValueError(f"patch_smoothing is {self.patch_smoothing}; expected 0 or more")
         if self.patch_layout == "body" and not (self.row_codebooks and self.patch_rows == 10):
             raise ValueError('patch_layout "body" needs row_codebooks and patch_rows 10')
         if (self.joints, self.joint_features) not in GRIDS.values():
@@ -177,6 +182,11 @@ class TransformerConfig:
         _positive(self, "codebook_size", "code_dim", "width", "layers", "heads", "feedforward")
         if self.whole_columns and not self.row_codebooks:
             raise ValueError("whole_columns needs row_codebooks: each row has logits of its own")
+        if self.modulation_width < 0 or self.geometry_channels < 0:
+            raise ValueError(
+                f"modulation_width is {self.modulation_width} and geometry_channels "
+                f"{self.geometry_channels}; expected 0 or more"
+            )
         if self.reach < 0 or (self.reach and not self.whole_columns):
             raise ValueError(f"reach is {self.reach}; it needs whole_columns, and is 0 or more")
         if self.geometry_channels and not self.whole_columns:
@@ -208,6 +218,8 @@ class MaskingConfig:
     """Weight of the second pass on the model's own predictions; 0 skips it."""
 
     def __post_init__(self) -> None:
+        if self.soft_targets < 0:
+            raise ValueError(f"soft_targets is {self.soft_targets}; expected 0 or more")
         _fraction(
             self,
             "whole_person_probability",
@@ -380,8 +392,8 @@ class TransformerTraining:
     poses begin alike; needs ``model.code_dim`` as wide as a code. The paper starts at random."""
     hearing_steps: int = 0
     """Steps before the first one in which the text head alone learns to name what captions state,
-    where the data's ground truth tells it (the open dataset's). Not part of the paper: motion tells
-    a head only slowly that "left" matters."""
+    where the data's ground truth tells it (the open dataset's; other data goes without). Not part of
+    the paper: motion tells a head only slowly that "left" matters."""
     geometry_weight: float = 0.0
     """Weight of how far expected code vectors, and the ways from hands to the partner that follow
     from them, are from the truth. Not part of the paper; needs ``model.geometry_channels``."""

@@ -8,6 +8,7 @@ from einops import rearrange
 
 from intermask.config import TokenizerConfig
 from intermask.models.autoencoder import MotionAutoencoder
+from intermask.models.patches import smoothed
 from intermask.models.root_frame import join_root, split_root
 
 
@@ -129,3 +130,20 @@ def test_parts_of_the_body_reconstruct_before_training() -> None:
 def test_parts_of_the_body_have_ten_rows() -> None:
     with pytest.raises(ValueError, match="patch_rows 10"):
         model(patch_layout="body", row_codebooks=True)
+
+
+def test_smoothing_keeps_straight_motion_and_halves_seams() -> None:
+    straight = torch.arange(12.0).expand(1, 1, 12)
+    assert torch.allclose(smoothed(straight, 3)[..., 3:-3], straight[..., 3:-3])
+    seam = (torch.arange(12) >= 6).float()[None, None]
+    steps = [smoothed(seam, times).diff().amax() for times in (0, 1, 3)]
+    assert steps == [1.0, 0.5, pytest.approx(0.3125)]
+
+
+def test_a_smooth_decoder_has_the_same_weights_and_less_jerk() -> None:
+    rough, smooth = model(), model(patch_smoothing=3)
+    rough.codebook.codebook.normal_()
+    smooth.load_state_dict(rough.state_dict())
+    tokens = torch.randint(0, 64, (2, 5, 6), generator=torch.Generator().manual_seed(0))
+    jerks = [each.decode(tokens).diff(3, dim=1).square().mean() for each in (rough, smooth)]
+    assert jerks[1] < 0.2 * jerks[0]

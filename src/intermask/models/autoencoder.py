@@ -186,7 +186,7 @@ def _body(
     depth = STRIDES * config.residual_depth
     return (
         PatchEncoder(frames, rows, width),
-        PatchDecoder(frames, rows, width, config.decoder_width, depth),
+        PatchDecoder(frames, rows, width, config.decoder_width, depth, config.patch_smoothing),
     )
 
 

@@ -94,11 +94,15 @@ class PatchDecoder(nn.Module):
         width: channels of a code, c.
         hidden: channels of the convolutions over time.
         depth: how many of them.
+        smoothing: how often frames are averaged with their neighbours, a quarter each: codes say
+            nothing of how one column goes over into the next.
     """
 
-    def __init__(self, frames: int, rows: int, width: int, hidden: int, depth: int) -> None:
+    def __init__(
+        self, frames: int, rows: int, width: int, hidden: int, depth: int, smoothing: int = 0
+    ) -> None:
         super().__init__()
-        self.frames = frames
+        self.frames, self.smoothing = frames, smoothing
         features = frames * JOINTS * CHANNELS
         self.components = nn.Linear(rows * width, features)
         self.enter = nn.Conv1d(rows * width, hidden, 1)
@@ -117,7 +121,18 @@ class PatchDecoder(nn.Module):
         columns = rearrange(x, "b c s n -> b (s c) n")
         hidden = self.blocks(self.enter(columns))
         patches = self.components(columns.mT) + self.correct(F.gelu(hidden)).mT
-        return rearrange(patches, "b n (f j d) -> b d j (n f)", f=self.frames, j=JOINTS)
+        decoded = rearrange(patches, "b n (f j d) -> b (j d) (n f)", f=self.frames, j=JOINTS)
+        return rearrange(smoothed(decoded, self.smoothing), "b (j d) t -> b d j t", j=JOINTS)
+
+
+def smoothed(course: Tensor, times: int) -> Tensor:
+    """Signals (b, d, t) averaged with their neighbours that often; their ends go on as they end."""
+    for _ in range(times):
+        before, after = course[..., :1], course[..., -1:]
+        earlier = torch.cat([before, course[..., :-1]], -1)
+        later = torch.cat([course[..., 1:], after], -1)
+        course = 0.5 * course + 0.25 * (earlier + later)
+    return course
 
 
 @dataclass(frozen=True)

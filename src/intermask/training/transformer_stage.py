@@ -24,7 +24,6 @@ from intermask.data.batching import (
 )
 from intermask.data.cache import Watch
 from intermask.data.stated_facts import stated_facts
-from intermask.errors import UserError
 from intermask.masking import corrupt, mask_id
 from intermask.models.autoencoder import MotionAutoencoder
 from intermask.models.code_geometry import CodeGeometry, GeometryLoss, geometry_loss
@@ -330,11 +329,7 @@ class TransformerStage:
         return TokenBatch(tokens, valid, tuple(caption for _, caption in items))
 
     def learn_to_hear(self, watch: Watch) -> None:
-        """Let the text head learn what captions of the training clips state, where that is known.
-
-        Raises:
-            UserError: it is asked for, and no data tells.
-        """
+        """Let the text head learn what captions of the training clips state, where that is known."""
         steps = self.training.hearing_steps
         if not steps:
             return
@@ -342,10 +337,8 @@ class TransformerStage:
         for each in self.train.sources:
             facts |= stated_facts(each.source.root, [clip.name for clip in each.clips])
         if not facts:
-            raise UserError(
-                f"hearing_steps is {steps}, and no data folder has ground_truth/ that says what "
-                "its captions state; set hearing_steps=0"
-            )
+            logger.info("no data folder has ground_truth/: the text head learns from motion alone")
+            return
         width = self.training.model.condition_width
         generator = torch_generator(step_generator(self.training.run.seed, 0, "hearing"))
         with watch("learning what captions state") as progress:
