@@ -189,8 +189,8 @@ class TransformerConfig:
             )
         if self.reach < 0 or (self.reach and not self.whole_columns):
             raise ValueError(f"reach is {self.reach}; it needs whole_columns, and is 0 or more")
-        if self.geometry_channels and not self.whole_columns:
-            raise ValueError("geometry_channels needs whole_columns")
+        if self.geometry_channels and (not self.whole_columns or self.layers < 2):
+            raise ValueError("geometry_channels needs whole_columns and at least two layers")
         _divides(self, "heads", "width")
         if self.width % 4:
             raise ValueError(f"width is {self.width}; 2D sinusoidal positions need a multiple of 4")
@@ -392,8 +392,8 @@ class TransformerTraining:
     poses begin alike; needs ``model.code_dim`` as wide as a code. The paper starts at random."""
     hearing_steps: int = 0
     """Steps before the first one in which the text head alone learns to name what captions state,
-    where the data's ground truth tells it (the open dataset's; other data goes without). Not part of
-    the paper: motion tells a head only slowly that "left" matters."""
+    where the data's ground truth tells it (the open dataset's; other data goes without). Not part
+    of the paper: motion tells a head only slowly that "left" matters."""
     geometry_weight: float = 0.0
     """Weight of how far expected code vectors, and the ways from hands to the partner that follow
     from them, are from the truth. Not part of the paper; needs ``model.geometry_channels``."""

@@ -176,6 +176,8 @@ def test_visible_tokens_are_known_and_hidden_ones_expected() -> None:
         assert (vectors[0][hidden[0]] != 0).any()
 
 
-def test_geometry_needs_whole_columns() -> None:
+def test_geometry_needs_whole_columns_and_two_layers() -> None:
+    with pytest.raises(ValueError, match="two layers"):
+        dataclasses.replace(SMALL, layers=1)
     with pytest.raises(ValueError, match="geometry_channels needs whole_columns"):
         TransformerConfig(geometry_channels=4)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import nn
 
 from intermask.config import TextConfig
+from intermask.data.batching import Source
 from intermask.models.text_head import PhrasesHead
 from intermask.text.features import FrozenTextEncoder, TextFeatures
+from intermask.training import checkpoint
 from intermask.training.frozen_features import FrozenText
 from intermask.training.hearing import learn_to_hear
+from tiny_training import assert_equal_runs, tiny_sources, train_tokenizer, train_transformer
 
 WORDS = ("one", "person", "the", "other", "left", "right", "hand", "foot", "lifts", "takes")
 WIDTH = 16
@@ -73,3 +78,54 @@ def test_the_same_seed_hears_the_same() -> None:
     a, b, c = (_learned(3, seed)[0].state_dict() for seed in (0, 0, 1))
     assert all(torch.equal(a[name], b[name]) for name in a)
     assert not all(torch.equal(a[name], c[name]) for name in a)
+
+
+PATCHES = (
+    "model.architecture=patch", "model.position_frame=root", "model.patch_layout=body",
+    "model.patch_rows=10", "model.patch_frames=8", "model.row_codebooks=true", "model.width=6",
+    "model.codebook_size=8", "freeze_codes=true",
+)  # fmt: skip
+GEOMETRY = (
+    "model.layers=2", "model.rows=10", "model.row_codebooks=true", "model.whole_columns=true",
+    "model.reach=1", "model.codebook_size=8", "model.code_dim=8", "model.geometry_channels=6",
+    "geometry_weight=0.5", "start_from_codes=true", "text.pooling=phrases",
+)  # fmt: skip
+
+
+def _with_truth(sources: list[Source]) -> list[Source]:
+    """The same folders, whose captions are known to state which act they describe."""
+    for source in sources:
+        (source.root / "ground_truth").mkdir()
+        for path in (source.root / "annots").glob("*.txt"):
+            lines = [line for line in path.read_text("utf-8").splitlines() if line]
+            acts = [{"family": "walk", "actor": 0, "facts": {}}]
+            told = [f"{start} {line}" for line in lines for start in ("There:", "Here:", "Well:")]
+            captions = [{"text": line, "stated": []} for line in (*lines, *told)]
+            truth = {"parts": acts, "captions": captions}
+            name = source.root / "ground_truth" / f"{path.stem}.json"
+            name.write_text(json.dumps(truth), "utf-8")
+    return sources
+
+
+def test_a_run_hears_once_and_goes_on_exactly(tmp_path: Path) -> None:
+    data = _with_truth(tiny_sources(tmp_path))
+    train_tokenizer(tmp_path / "tokenizer", data, PATCHES)
+    deaf, whole, stopped = (tmp_path / name for name in ("deaf", "whole", "stopped"))
+    train_transformer(deaf, data, tmp_path / "tokenizer", GEOMETRY)
+    settings = (*GEOMETRY, "hearing_steps=3")
+    train_transformer(whole, data, tmp_path / "tokenizer", settings)
+    train_transformer(stopped, data, tmp_path / "tokenizer", settings, stop_after=2)
+    train_transformer(stopped, data, tmp_path / "tokenizer", settings, resume=True)
+    assert_equal_runs(whole, stopped)
+    weights = [checkpoint.load(run / checkpoint.LAST)["model"] for run in (deaf, whole)]
+    heard = [name for name in weights[0] if not torch.equal(weights[0][name], weights[1][name])]
+    assert any("text_head.phrases" in name for name in heard)
+
+
+def test_data_without_ground_truth_are_no_mistake(tmp_path: Path) -> None:
+    data = tiny_sources(tmp_path)
+    train_tokenizer(tmp_path / "tokenizer", data, PATCHES)
+    for name, settings in (("a", GEOMETRY), ("b", (*GEOMETRY, "hearing_steps=3"))):
+        train_transformer(tmp_path / name, data, tmp_path / "tokenizer", settings)
+    first, second = (checkpoint.load(tmp_path / name / checkpoint.LAST)["model"] for name in "ab")
+    assert all(torch.equal(first[name], second[name]) for name in first)

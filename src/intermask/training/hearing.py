@@ -44,11 +44,14 @@ def learn_to_hear(
         progress: told after each step.
 
     Returns:
-        The share of the last steps' captions all of whose facts were named, and no others.
+        The share of the last steps' captions all of whose facts were named, and no others; 0 if
+        no fact is stated often enough to be learned.
     """
     captions = sorted(facts)
     names = sorted({fact for stated in facts.values() for fact in stated})
     names = [name for name in names if sum(name in facts[each] for each in captions) >= FEWEST]
+    if not names:
+        return 0.0
     device = text.device
     stated = torch.tensor([[name in facts[each] for name in names] for each in captions])
     stated = stated.to(device, torch.float32)

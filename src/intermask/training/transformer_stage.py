@@ -329,7 +329,7 @@ class TransformerStage:
         return TokenBatch(tokens, valid, tuple(caption for _, caption in items))
 
     def learn_to_hear(self, watch: Watch) -> None:
-        """Let the text head learn what captions of the training clips state, where that is known."""
+        """Let the text head learn what captions of the clips state, where that is known."""
         steps = self.training.hearing_steps
         if not steps:
             return
