@@ -360,6 +360,10 @@ class TokenizerTraining:
     freeze_codes: bool = False
     """Encoder and codes stay as they start, only the decoder learns. For architecture ``patch``,
     whose start is better than what small batches make of it."""
+    code_noise: float = 0.0
+    """How far, in distances to the nearest code, codes are mistaken for others while the decoder
+    learns: deviation of a Gaussian about the code vector. A transformer's codes are never all
+    right; a decoder that met such ones makes more of them. Needs ``model.row_codebooks``."""
     max_frames: int = 300
     """Longer clips are cropped before windows are cut, so that places stay near the origin."""
     floor: FloorRule = "per_person"
@@ -372,6 +376,10 @@ class TokenizerTraining:
         if self.freeze_codes and self.model.architecture != "patch":
             raise ValueError(
                 'freeze_codes needs model.architecture "patch": a grid starts at noise'
+            )
+        if self.code_noise < 0 or (self.code_noise and not self.model.row_codebooks):
+            raise ValueError(
+                f"code_noise is {self.code_noise}; it needs model.row_codebooks, and is 0 or more"
             )
         if self.model.row_codebooks and not self.freeze_codes:
             raise ValueError("model.row_codebooks needs freeze_codes: they do not follow training")

@@ -83,7 +83,7 @@ def test_the_same_seed_hears_the_same() -> None:
 PATCHES = (
     "model.architecture=patch", "model.position_frame=root", "model.patch_layout=body",
     "model.patch_rows=10", "model.patch_frames=8", "model.row_codebooks=true", "model.width=6",
-    "model.codebook_size=8", "freeze_codes=true",
+    "model.codebook_size=8", "freeze_codes=true", "code_noise=0.5",
 )  # fmt: skip
 GEOMETRY = (
     "model.layers=2", "model.rows=10", "model.row_codebooks=true", "model.whole_columns=true",

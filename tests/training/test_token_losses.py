@@ -19,6 +19,7 @@ from intermask.training.token_losses import (
     soft_targets,
     step_unroll_targets,
 )
+from intermask.training.tokenizer_stage import mistaken
 
 CODES = 32
 MASK, PAD = CODES, CODES + 1
@@ -224,3 +225,18 @@ def test_soft_targets_are_those_of_the_token_s_row() -> None:
         entropy = -(soft[row, 7] * soft[row, 7].log()).sum()
         found = masked_cross_entropy(logits, targets, 20, soft).loss
         assert torch.allclose(found, entropy, atol=1e-5)
+
+
+def test_mistaken_codes_are_near_ones_and_each_sample_has_its_own() -> None:
+    codebooks = torch.arange(6.0)[None, :, None].expand(2, -1, -1)
+    nearness = soft_targets(codebooks, 0.5).cumsum(-1)
+    tokens = torch.full((3, 2, 500), 2)
+
+    def drawn(*seeds: int) -> torch.Tensor:
+        noise = [torch.Generator().manual_seed(seed) for seed in seeds]
+        return mistaken(tokens[: len(seeds)], nearness, noise)
+
+    together = drawn(0, 1, 2)
+    assert torch.equal(together[1:2], drawn(1))
+    shares = torch.bincount(together.flatten(), minlength=6) / together.numel()
+    assert torch.allclose(shares, soft_targets(codebooks, 0.5)[0, 2], atol=0.03)

@@ -27,6 +27,7 @@ from intermask.training.representations import (
     training_representation,
 )
 from intermask.training.shares import Share, fractions
+from intermask.training.token_losses import soft_targets
 
 STATISTICS_WINDOWS = 4096
 """Training windows from which a tokenizer with a root frame starts."""
@@ -48,6 +49,22 @@ class WindowPart:
     noise: Sequence[torch.Generator]
     """One for each window, so that its codes do not depend on how the batch is shared."""
     entries: Mapping[str, Tensor]
+
+
+def mistaken(tokens: Tensor, nearness: Tensor, noise: Sequence[torch.Generator]) -> Tensor:
+    """Tokens (b, s, n) with other codes in their places.
+
+    Args:
+        tokens: codes of each row.
+        nearness: (s, k, k) cumulated probabilities of the codes that a code is mistaken for.
+        noise: a generator for each sample.
+    """
+    shape = tokens.shape[1:]
+    drawn = [torch.rand(shape, generator=each, device=each.device) for each in noise]
+    rows = torch.arange(shape[0], device=tokens.device)[:, None]
+    cumulated = nearness[rows, tokens].contiguous()
+    places = torch.stack(drawn)[..., None] * cumulated[..., -1:]
+    return torch.searchsorted(cumulated, places, right=True).squeeze(-1)
 
 
 class TokenizerStage:
@@ -96,6 +113,7 @@ class TokenizerStage:
         self.validation = [_spread(each, VALIDATION_CLIPS) for each in validation]
         self.best_metric = training.run.best_metric or self.best_metric
         self._coded: list[tuple[Tensor, Tensor]] = []
+        self._near: Tensor | None = None
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -146,6 +164,13 @@ class TokenizerStage:
             "perplexity": codebook.update(gather(latents), gather(indices), self._filling(step))
         }
 
+    def _nearness(self) -> Tensor:
+        """How codes are mistaken for each other, cumulated (s, k, k); codes stay as they are."""
+        if self._near is None:
+            near = soft_targets(self.model.codebook.codebook.float(), self.training.code_noise)
+            self._near = near.cumsum(-1)
+        return self._near
+
     def _filling(self, step: int) -> torch.Generator:
         return torch_generator(step_generator(self.training.run.seed, step, "filling"))
 
@@ -159,6 +184,8 @@ class TokenizerStage:
         elif self.training.freeze_codes:
             with torch.no_grad():
                 tokens = self.model.tokenize(grid)
+                if self.training.code_noise:
+                    tokens = mistaken(tokens, self._nearness(), part.noise)
             reconstruction = self.model.decode(tokens)
         else:
             output = self.model(grid, part.noise)
