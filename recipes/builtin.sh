@@ -22,7 +22,7 @@ intermask data import grapplemap "$sources/grapplemap/GrappleMap.txt" -o "$work/
 intermask data import single "$sources/cmu_single" -o "$work/single" \
     --source "$cmu" --licence "$licence"
 
-intermask data make open -o "$work/open" --clips 3500 --seed 0 --workers "$(nproc)" \
+intermask data make open -o "$work/open" --clips 4500 --seed 0 --workers "$(nproc)" \
     --salsa "$work/salsa" --grapplemap "$work/grapplemap"
 
 intermask train tokenizer --preset small -o "$work/tokenizer" \
