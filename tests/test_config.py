@@ -57,7 +57,7 @@ def test_whole_numbers_may_stand_for_fractions() -> None:
     [
         ({"windw": 3}, r"unknown setting windw; did you mean window\?"),
         ({"optimiser": {"batchsize": 3}}, r"\.batchsize; did you mean optimiser\.batch_size"),
-        ({"zzz": 3}, "unknown setting zzz; keys: body_model, floor"),
+        ({"zzz": 3}, "unknown setting zzz; keys: body_model, code_noise, floor"),
         ({"window": "many"}, "window is 'many'; expected int"),
         ({"window": 3.5}, "window is 3.5; expected int"),
         ({"window": True}, "window is True; expected int"),
