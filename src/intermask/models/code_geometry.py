@@ -65,7 +65,11 @@ class Places:
 
     def wrists_to_partner(self) -> Tensor:
         """From each own wrist to the other's pelvis and joints: (b, p, n, f, 2, 1 + j, 3)."""
-        return self.partner()[..., None, :, :] - self.joints[..., _WRISTS, None, :]
+        return self.ways_to(self.partner())
+
+    def ways_to(self, partner: Tensor) -> Tensor:
+        """As `wrists_to_partner`, where `partner` is known already."""
+        return partner[..., None, :, :] - self.joints[..., _WRISTS, None, :]
 
 
 def _turned(vectors: Tensor, right: Tensor) -> Tensor:
@@ -107,7 +111,6 @@ class CodeGeometry(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.config = config
         channels = config.geometry_channels
         self.register_buffer("codes", torch.zeros(config.rows, config.codebook_size, channels))
         numbers = len(FRAMES) * _NUMBERS
@@ -198,7 +201,7 @@ def _seen(places: Places) -> Tensor:
     partner = places.partner()
     right = places.right.flip(1)
     turned = _turned(F.pad(right, (0, 1))[..., None, [0, 2, 1]], places.right)[..., 0, [0, 2]]
-    to_partner = places.wrists_to_partner().square().sum(-1).add(1e-4).sqrt()
+    to_partner = places.ways_to(partner).square().sum(-1).add(1e-4).sqrt()
     near = (-to_partner / _TOUCHING).exp()
     told = (
         places.joints.flatten(-2),

@@ -153,11 +153,9 @@ def _parts(frames: int, rows: int, by_body: bool) -> list[_Part]:
         return [_Part(range(rows), weighing.flatten().repeat(frames))]
     if rows != BODY_ROWS:
         raise ValueError(f"parts of the body are {BODY_ROWS} rows of the token map, not {rows}")
-    left = torch.zeros_like(weighing)
-    left[list(SMPL22.indices(*(f"left_{joint}" for joint in _ARM)))] = True
-    right = torch.zeros_like(weighing)
-    right[list(SMPL22.indices(*(f"right_{joint}" for joint in _ARM)))] = True
-    pelvis = torch.zeros_like(weighing)
+    left, right, pelvis = (torch.zeros_like(weighing) for _ in range(3))
+    for side, arm in (("left", left), ("right", right)):
+        arm[list(SMPL22.indices(*(f"{side}_{joint}" for joint in _ARM)))] = True
     pelvis[0] = True
     legs_and_trunk = ~(left | right | pelvis)
     first = range(6)

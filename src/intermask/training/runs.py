@@ -151,6 +151,7 @@ def prepare_transformer(
     _check_codes(training, frozen.autoencoder)
     encoder = load_text_encoder(training.text.encoder, text_source)
     train, validation = read_data(data, cache, watch)
+    fresh = origin is None and not resume
     stage = TransformerStage(
         training,
         frozen.autoencoder,
@@ -160,11 +161,11 @@ def prepare_transformer(
         train,
         validation,
         device,
-        fresh=origin is None and not resume,
+        fresh=fresh,
     )
     if cache is not None:
         stage.keep(cache, watch)
-    if origin is None and not resume:
+    if fresh:
         stage.learn_to_hear(watch)
     if origin is not None and not resume:
         weights = origin.whole.parts()["transformer"].state_dict()
