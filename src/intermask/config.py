@@ -402,6 +402,9 @@ class TransformerTraining:
     """Steps before the first one in which the text head alone learns to name what captions state,
     where the data's ground truth tells it (the open dataset's; other data goes without). Not part
     of the paper: motion tells a head only slowly that "left" matters."""
+    hearing_weight: float = 0.0
+    """Weight of the same task along the training, so that what was heard is not forgotten before
+    the network can follow it. Not part of the paper."""
     geometry_weight: float = 0.0
     """Weight of how far expected code vectors, and the ways from hands to the partner that follow
     from them, are from the truth. Not part of the paper; needs ``model.geometry_channels``."""
@@ -417,6 +420,8 @@ class TransformerTraining:
         _fraction(self, "midway_probability")
         if self.hearing_steps < 0:
             raise ValueError(f"hearing_steps is {self.hearing_steps}; expected 0 or more")
+        if self.hearing_weight < 0:
+            raise ValueError(f"hearing_weight is {self.hearing_weight}; expected 0 or more")
         if self.geometry_weight and not self.model.geometry_channels:
             raise ValueError("geometry_weight needs model.geometry_channels")
 

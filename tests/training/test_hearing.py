@@ -14,8 +14,10 @@ from intermask.data.batching import Source
 from intermask.models.text_head import PhrasesHead
 from intermask.text.features import FrozenTextEncoder, TextFeatures
 from intermask.training import checkpoint
+from intermask.training.finetuning import base_settings, read_origin, settings_from
 from intermask.training.frozen_features import FrozenText
-from intermask.training.hearing import learn_to_hear
+from intermask.training.hearing import StatedFacts, learn_to_hear
+from intermask.training.runs import load_model
 from tiny_training import assert_equal_runs, tiny_sources, train_tokenizer, train_transformer
 
 WORDS = ("one", "person", "the", "other", "left", "right", "hand", "foot", "lifts", "takes")
@@ -25,7 +27,7 @@ WIDTH = 16
 class _Words(FrozenTextEncoder):
     """A random vector for each word."""
 
-    name, width, max_tokens = "words", WIDTH, 16
+    name, width, max_tokens = "words", WIDTH, 24
 
     def __init__(self) -> None:
         super().__init__()
@@ -58,20 +60,47 @@ def _captions() -> dict[str, frozenset[str]]:
     return facts
 
 
-def _learned(steps: int, seed: int = 0) -> tuple[PhrasesHead, float]:
+def _learned(
+    steps: int, seed: int = 0, facts: dict[str, frozenset[str]] | None = None, placed: bool = True
+) -> tuple[PhrasesHead, float]:
     torch.manual_seed(1)
     head = PhrasesHead(TextConfig(width=WIDTH, head_heads=1, pooling="phrases"))
     text = FrozenText(_Words(), torch.device("cpu"))
-    facts = _captions()
-    head.fit(text(sorted(facts)))
-    generator = torch.Generator().manual_seed(seed)
-    right = learn_to_hear(head, WIDTH, text, facts, steps, generator, lambda done, total: None)
+    stated = StatedFacts(facts or _captions(), torch.device("cpu"))
+    head.fit(text(stated.captions))
+    tells = nn.Linear(WIDTH, len(stated.names))
+    nn.init.zeros_(tells.weight)
+    if not placed:
+        head.places.requires_grad_(False)
+        nn.init.zeros_(head.places.weight)
+    right = learn_to_hear(
+        lambda features: tells(head(features)),
+        [*head.parameters(), *tells.parameters()],
+        text,
+        stated,
+        steps,
+        torch.Generator().manual_seed(seed),
+        lambda done, total: None,
+    )
     return head, right
 
 
 def test_a_head_hears_whose_side_is_meant() -> None:
     assert _learned(10)[1] < 0.8
     assert _learned(150)[1] > 0.95
+
+
+def test_a_head_hears_what_is_told_first() -> None:
+    """Two words change places, far from each other and from both ends, among words that say
+    nothing: phrases alone are the same."""
+    around = [("one",) * 4, ("person",) * 4, ("the",) * 4, ("other",) * 4, ("foot",) * 4]
+    facts = {}
+    for nothing in around:
+        for first, second in (("left", "right"), ("right", "left")):
+            words = (*nothing, first, *nothing, nothing[0], second, *nothing)
+            facts[" ".join(words)] = frozenset({f"1.side={first}"})
+    assert _learned(150, facts=facts)[1] > 0.95
+    assert _learned(150, facts=facts, placed=False)[1] < 0.8
 
 
 def test_the_same_seed_hears_the_same() -> None:
@@ -112,7 +141,7 @@ def test_a_run_hears_once_and_goes_on_exactly(tmp_path: Path) -> None:
     train_tokenizer(tmp_path / "tokenizer", data, PATCHES)
     deaf, whole, stopped = (tmp_path / name for name in ("deaf", "whole", "stopped"))
     train_transformer(deaf, data, tmp_path / "tokenizer", GEOMETRY)
-    settings = (*GEOMETRY, "hearing_steps=3")
+    settings = (*GEOMETRY, "hearing_steps=3", "hearing_weight=0.5")
     train_transformer(whole, data, tmp_path / "tokenizer", settings)
     train_transformer(stopped, data, tmp_path / "tokenizer", settings, stop_after=2)
     train_transformer(stopped, data, tmp_path / "tokenizer", settings, resume=True)
@@ -122,10 +151,27 @@ def test_a_run_hears_once_and_goes_on_exactly(tmp_path: Path) -> None:
     assert any("text_head.phrases" in name for name in heard)
 
 
+def test_what_tells_facts_is_trained_and_left_behind(tmp_path: Path) -> None:
+    data = _with_truth(tiny_sources(tmp_path))
+    train_tokenizer(tmp_path / "tokenizer", data, PATCHES)
+    first, second = tmp_path / "first", tmp_path / "second"
+    settings = (*GEOMETRY, "hearing_weight=0.5")
+    train_transformer(first, data, tmp_path / "tokenizer", settings)
+    weights = checkpoint.load(first / checkpoint.LAST)["model"]
+    assert weights["tells.weight"].any()
+    log = [json.loads(line) for line in (first / "metrics.jsonl").read_text("utf-8").splitlines()]
+    assert all({"misheard", "heard"} <= set(line) for line in log if line["kind"] == "train")
+    generator = load_model(first).parts()["transformer"].state_dict()
+    assert {"tells.weight", "tells.bias"} == set(weights) - set(generator)
+    origin = read_origin(first)
+    assert settings_from(base_settings("transformer", origin), origin).hearing_steps == 0
+
+
 def test_data_without_ground_truth_are_no_mistake(tmp_path: Path) -> None:
     data = tiny_sources(tmp_path)
     train_tokenizer(tmp_path / "tokenizer", data, PATCHES)
-    for name, settings in (("a", GEOMETRY), ("b", (*GEOMETRY, "hearing_steps=3"))):
+    hearing = (*GEOMETRY, "hearing_steps=3", "hearing_weight=0.5")
+    for name, settings in (("a", GEOMETRY), ("b", hearing)):
         train_transformer(tmp_path / name, data, tmp_path / "tokenizer", settings)
     first, second = (checkpoint.load(tmp_path / name / checkpoint.LAST)["model"] for name in "ab")
     assert all(torch.equal(first[name], second[name]) for name in first)

@@ -116,9 +116,9 @@ class PhrasesHead(SentenceHead):
     """The standardised sentence, and which phrases it contains.
 
     Not part of the paper. Whose hand, which side, how often, and who begins is told by a few words
-    next to each other. Filters over neighbouring words find them wherever they stand (Kim 2014,
-    "Convolutional Neural Networks for Sentence Classification"). What they find is added, and is
-    nothing at the start.
+    next to each other. Filters over neighbouring words find them (Kim 2014, "Convolutional Neural
+    Networks for Sentence Classification"), and may ask where in the caption they stand: of two
+    acts, one is told first. What they find is added, and is nothing at the start.
     """
 
     FILTERS = 384
@@ -130,6 +130,7 @@ class PhrasesHead(SentenceHead):
         super().__init__(config)
         self.standard = nn.LayerNorm(config.width, elementwise_affine=False)
         self.words = nn.Linear(config.width, self.CHANNELS)
+        self.places = nn.Linear(2 * len(_WAVES), self.CHANNELS)
         self.phrases = nn.Conv1d(self.CHANNELS, self.FILTERS, self.WORDS, padding=self.WORDS // 2)
         self.added = nn.Linear(self.FILTERS, config.width)
         nn.init.zeros_(self.added.weight)
@@ -137,7 +138,7 @@ class PhrasesHead(SentenceHead):
 
     def forward(self, text: TextFeatures) -> Tensor:
         """Features (b, l, w), ends (b,), mask (b, l), True at tokens, or None -> (b, w)."""
-        words = self.words(self.standard(text.features.float()))
+        words = self.words(self.standard(text.features.float())) + self.places(_places(text))
         if text.mask is not None:
             words = words.masked_fill(~text.mask[..., None], 0.0)
         found = F.gelu(self.phrases(words.mT))
@@ -153,6 +154,19 @@ def _sentences(text: TextFeatures) -> Tensor:
     if text.mask is None:
         return F.normalize(features.mean(1), dim=-1)
     return F.normalize((features * text.mask[..., None]).sum(1), dim=-1)
+
+
+_WAVES = (0.25, 0.5, 1.0, 2.0)
+"""How often waves that tell a place rise and fall along a caption."""
+
+
+def _places(text: TextFeatures) -> Tensor:
+    """Where tokens stand between the begin (0) and the end (1) of their captions: (b, l, waves)."""
+    length = text.features.shape[1]
+    place = torch.arange(length, device=text.features.device, dtype=torch.float32)
+    waves = torch.tensor(_WAVES, device=place.device) * (2 * torch.pi)
+    angles = (place / text.ends.clamp_min(1)[:, None])[..., None] * waves
+    return torch.cat([angles.cos(), angles.sin()], -1)
 
 
 def text_head(config: TextConfig) -> TextHead | SentenceHead:

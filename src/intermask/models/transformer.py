@@ -122,7 +122,7 @@ class Modulation(nn.Module):
     def __init__(self, config: TransformerConfig, chunks: int) -> None:
         super().__init__()
         self.chunks = chunks
-        self.linear = nn.Linear(_condition_channels(config), chunks * config.width)
+        self.linear = nn.Linear(condition_channels(config), chunks * config.width)
 
     def start_at_zero(self) -> None:
         nn.init.zeros_(self.linear.weight)
@@ -134,7 +134,8 @@ class Modulation(nn.Module):
         return tuple(rearrange(values, "b (chunk e) -> chunk b 1 e", chunk=self.chunks))
 
 
-def _condition_channels(config: TransformerConfig) -> int:
+def condition_channels(config: TransformerConfig) -> int:
+    """How many numbers of the text all blocks read."""
     return config.modulation_width or config.width
 
 
@@ -361,7 +362,7 @@ class InterMTransformer(nn.Module):
         if config.whole_columns:
             together = config.rows * PEOPLE * (2 * config.reach + 1)
         self.token_projection = nn.Linear(together * config.code_dim, config.width)
-        self.condition_projection = nn.Linear(config.condition_width, _condition_channels(config))
+        self.condition_projection = nn.Linear(config.condition_width, condition_channels(config))
         self.blocks = nn.ModuleList([Block(config) for _ in range(config.layers)])
         self.head = LogitsHead(config)
         self.geometry = CodeGeometry(config) if config.geometry_channels else None

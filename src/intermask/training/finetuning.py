@@ -190,6 +190,7 @@ def _transformer_settings(base: TransformerTraining, origin: Origin) -> Transfor
         sampling=config.sampling,
         max_frames=config.max_frames,
         start_from_codes=False,
+        hearing_steps=0,  # its text head has learned
     )
 
 

@@ -46,7 +46,7 @@ from intermask.representation import Normaliser
 from intermask.text import load_text_encoder
 from intermask.training import checkpoint
 from intermask.training.tokenizer_stage import TokenizerStage, training_statistics
-from intermask.training.transformer_stage import TransformerStage
+from intermask.training.transformer_stage import ConditionalTransformer, TransformerStage
 
 if TYPE_CHECKING:
     from intermask.training.finetuning import Origin
@@ -165,11 +165,11 @@ def prepare_transformer(
     )
     if cache is not None:
         stage.keep(cache, watch)
-    if fresh:
-        stage.learn_to_hear(watch)
     if origin is not None and not resume:
         weights = origin.whole.parts()["transformer"].state_dict()
-        load_exactly(stage.model, weights, f"{origin.name} (transformer)")
+        load_exactly(stage.model.generator(), weights, f"{origin.name} (transformer)")
+    if not resume:
+        stage.learn_to_hear(watch)
     if not resume:  # last, so that data that cannot be used leave no folder behind
         start_run(
             folder,
@@ -272,7 +272,12 @@ def load_model(folder: Path) -> Model:
     model = build(config, frozen.normaliser)
     model.tokenizer.load_state_dict(frozen.autoencoder.state_dict())
     weights = checkpoint.load(best_or_last(folder))
-    load_exactly(model.parts()["transformer"], weights["model"], str(folder))
+    generator = {
+        name: weight
+        for name, weight in weights["model"].items()
+        if not name.startswith(ConditionalTransformer.TRAINING_ONLY)
+    }
+    load_exactly(model.parts()["transformer"], generator, str(folder))
     model.provenance = {
         "trained_on": content["data"],
         "steps": weights["step"],

@@ -52,7 +52,10 @@ class WindowPart:
 
 
 def mistaken(tokens: Tensor, nearness: Tensor, noise: Sequence[torch.Generator]) -> Tensor:
-    """Tokens (b, s, n) with other codes in their places.
+    """Tokens (b, s, n) with other codes in their places, in every second sample by chance.
+
+    A decoder that met both knows from how codes fit each other whether they can be trusted: of
+    right ones it keeps the detail, of wrong ones the motion that they most likely mean.
 
     Args:
         tokens: codes of each row.
@@ -60,11 +63,14 @@ def mistaken(tokens: Tensor, nearness: Tensor, noise: Sequence[torch.Generator])
         noise: a generator for each sample.
     """
     shape = tokens.shape[1:]
+    first = [torch.rand((), generator=each, device=each.device) for each in noise]
     drawn = [torch.rand(shape, generator=each, device=each.device) for each in noise]
+    right = torch.stack(first)[:, None, None] < 0.5
     rows = torch.arange(shape[0], device=tokens.device)[:, None]
     cumulated = nearness[rows, tokens].contiguous()
     places = torch.stack(drawn)[..., None] * cumulated[..., -1:]
-    return torch.searchsorted(cumulated, places, right=True).squeeze(-1)
+    wrong = torch.searchsorted(cumulated, places, right=True).squeeze(-1)
+    return torch.where(right, tokens, wrong)
 
 
 class TokenizerStage:

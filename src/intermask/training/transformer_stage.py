@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
@@ -28,11 +29,11 @@ from intermask.masking import corrupt, mask_id
 from intermask.models.autoencoder import MotionAutoencoder
 from intermask.models.code_geometry import CodeGeometry, GeometryLoss, geometry_loss
 from intermask.models.text_head import text_head
-from intermask.models.transformer import InterMTransformer, Prediction
+from intermask.models.transformer import InterMTransformer, Prediction, condition_channels
 from intermask.representation import Normaliser
 from intermask.text.features import FrozenTextEncoder
 from intermask.training.frozen_features import FrozenText, FrozenTokens, fit_sentences
-from intermask.training.hearing import learn_to_hear
+from intermask.training.hearing import StatedFacts, all_heard, learn_to_hear, misheard
 from intermask.training.representations import check_same_dataset, representation_of
 from intermask.training.shares import Share, fractions
 from intermask.training.token_losses import (
@@ -54,12 +55,34 @@ FITTED_CAPTIONS = 512
 
 
 class ConditionalTransformer(nn.Module):
-    """The trained half of stage 2: the transformer and the head on the frozen text features."""
+    """The trained half of stage 2: the transformer and the head on the frozen text features.
 
-    def __init__(self, training: TransformerTraining) -> None:
+    Where it is known what captions state, a linear layer that tells it is trained beside them;
+    nobody needs it to generate.
+    """
+
+    TRAINING_ONLY = "tells."
+    """How the names of weights begin that a finished model does without."""
+
+    def __init__(self, training: TransformerTraining, facts: int = 0) -> None:
         super().__init__()
         self.transformer = InterMTransformer(training.model)
         self.text_head = text_head(training.text)
+        self.tells = None
+        if facts:
+            self.tells = nn.Linear(condition_channels(training.model), facts)
+            nn.init.zeros_(self.tells.weight)
+            nn.init.zeros_(self.tells.bias)
+
+    def generator(self) -> nn.ModuleDict:
+        """What a finished model consists of."""
+        return nn.ModuleDict({"transformer": self.transformer, "text_head": self.text_head})
+
+    def told(self, condition: Tensor) -> Tensor:
+        """Logits (b, f) of facts, told from what the blocks read of a condition (b, w)."""
+        assert self.tells is not None
+        told: Tensor = self.tells(F.silu(self.transformer.condition_projection(condition)))
+        return told
 
 
 @dataclass(frozen=True)
@@ -120,9 +143,10 @@ class TransformerStage:
         self.tokenizer = tokenizer.to(device).eval()
         self.normaliser = normaliser.to(device)
         self.encoder = encoder.to(device)
+        self.facts = self._stated_facts(train)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(training.run.seed)
-            self.model = ConditionalTransformer(training).to(device)
+            self.model = ConditionalTransformer(training, len(self.facts.names)).to(device)
         if fresh and training.start_from_codes:
             self.model.transformer.start_from_codes(tokenizer.codebook.codebook)
         self.soft = None
@@ -159,6 +183,16 @@ class TransformerStage:
 
         if fresh and self.model.transformer.geometry is not None:
             self._fit_geometry(self.model.transformer.geometry)
+
+    def _stated_facts(self, train: Sequence[SourceClips]) -> StatedFacts:
+        """What captions state, where that is known and there is a use for it."""
+        facts: dict[str, frozenset[str]] = {}
+        if self.training.hearing_steps or self.training.hearing_weight:
+            for each in train:
+                facts |= stated_facts(each.source.root, [clip.name for clip in each.clips])
+            if not facts:
+                logger.info("no data folder has ground_truth/: texts are heard from motion alone")
+        return StatedFacts(facts, self.device)
 
     @torch.no_grad()
     def _fit_geometry(self, geometry: CodeGeometry) -> None:
@@ -208,6 +242,7 @@ class TransformerStage:
             {
                 "labels": (targets != mask_id(codes)).sum(),
                 "unrolled_labels": unrolled_count(inputs, targets, codes),
+                "facts": torch.tensor(len(self.facts.known(batch.captions[part]))),
             },
         )
 
@@ -219,9 +254,10 @@ class TransformerStage:
         return {}
 
     def losses(self, part: InteractionPart, whole: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """What a part contributes to the batch's cross entropies and accuracy.
+        """What a part contributes to the batch's losses and accuracies.
 
-        Cross entropy on hidden tokens, then on what one sampling step leaves hidden.
+        Cross entropy on hidden tokens, then on what one sampling step leaves hidden; beside them,
+        how far expected places are from the truth, and which stated facts are misheard.
         """
         masking, codes = self.training.masking, self.training.model.codebook_size
         worth = fractions(part.entries, whole)
@@ -239,6 +275,13 @@ class TransformerStage:
             result["expected_reach"] = missed.reach * worth["labels"]
             expectations = result["expected_codes"] + result["expected_reach"]
             loss = loss + self.training.geometry_weight * expectations
+        if self.training.hearing_weight and self.model.tells is not None:
+            known = self.facts.known(part.captions)
+            stated = self.facts.of([part.captions[place] for place in known])
+            told = self.model.told(condition[known])
+            result["misheard"] = misheard(told, stated) * worth["facts"]
+            result["heard"] = all_heard(told, stated) * worth["facts"]
+            loss = loss + self.training.hearing_weight * result["misheard"]
         if masking.unroll_weight:
             unrolled = step_unroll_targets(part.inputs, logits.detach(), part.targets, codes)
             logits = self.model.transformer(unrolled.inputs, shown_again, part.valid)
@@ -330,20 +373,25 @@ class TransformerStage:
 
     def learn_to_hear(self, watch: Watch) -> None:
         """Let the text head learn what captions of the clips state, where that is known."""
-        steps = self.training.hearing_steps
-        if not steps:
+        steps, model = self.training.hearing_steps, self.model
+        if not steps or model.tells is None:
             return
-        facts: dict[str, frozenset[str]] = {}
-        for each in self.train.sources:
-            facts |= stated_facts(each.source.root, [clip.name for clip in each.clips])
-        if not facts:
-            logger.info("no data folder has ground_truth/: the text head learns from motion alone")
-            return
-        width = self.training.model.condition_width
+        projection = model.transformer.condition_projection
+        trained = [
+            weight
+            for module in (model.text_head, projection, model.tells)
+            for weight in module.parameters()
+        ]
         generator = torch_generator(step_generator(self.training.run.seed, 0, "hearing"))
         with watch("learning what captions state") as progress:
             right = learn_to_hear(
-                self.model.text_head, width, self.text, facts, steps, generator, progress
+                lambda text: model.told(model.text_head(text)),
+                trained,
+                self.text,
+                self.facts,
+                steps,
+                generator,
+                progress,
             )
         logger.info("the text head names all that is stated of %.0f %% of captions", 100 * right)
 
