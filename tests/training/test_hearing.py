@@ -154,7 +154,7 @@ def test_a_run_hears_once_and_goes_on_exactly(tmp_path: Path) -> None:
 def test_what_tells_facts_is_trained_and_left_behind(tmp_path: Path) -> None:
     data = _with_truth(tiny_sources(tmp_path))
     train_tokenizer(tmp_path / "tokenizer", data, PATCHES)
-    first, second = tmp_path / "first", tmp_path / "second"
+    first = tmp_path / "first"
     settings = (*GEOMETRY, "hearing_weight=0.5")
     train_transformer(first, data, tmp_path / "tokenizer", settings)
     weights = checkpoint.load(first / checkpoint.LAST)["model"]
