@@ -173,6 +173,9 @@ class TransformerConfig:
     modulation_width: int = 0
     """Channels of the text from which shifts, scales and gates are made; 0: ``width``, as in the
     paper."""
+    condition_norm: bool = False
+    """Normalise what the blocks read of the text: a text head that learns to be understood else
+    does so by speaking louder. Not part of the paper."""
     geometry_channels: int = 0
     """Channels of the tokenizer's code vectors, from which both people's joints are computed before
     every second block, and told to each as seen from the own pelvis. Not part of the paper; 0:
@@ -295,9 +298,9 @@ class OptimiserConfig:
     batch_size: int = 256
     learning_rate: float = 2e-4
     text_rate: float = 1.0
-    """Factor on the learning rate of the weights that read the text. A clip has hundreds of tokens
-    but one caption: what suits small batches of tokens is too fast for a few captions, and the
-    model learns to shut them out."""
+    """Factor on the learning rate of the text head and of the projection behind it. A clip has
+    hundreds of tokens but one caption, and a head that has learned to hear (``hearing_steps``)
+    forgets it at the pace that suits the rest."""
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.0
     warmup_steps: int = 100

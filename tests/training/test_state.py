@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from intermask.config import OptimiserConfig, TransformerConfig
-from intermask.models.transformer import InterMTransformer, text_parameters
+from intermask.models.transformer import InterMTransformer
 from intermask.training.loop import set_rates
-from intermask.training.state import PACE, TrainingState
+from intermask.training.state import PACE, TrainingState, hearing_parameters
 
 
 def _tiny_transformer() -> InterMTransformer:
@@ -30,7 +30,7 @@ def test_a_checkpoint_from_before_there_were_groups_can_go_on() -> None:
 
 
 @pytest.mark.parametrize("rate", [1.0, 0.25])
-def test_weights_that_read_the_text_have_their_own_rate(rate: float) -> None:
+def test_weights_that_hear_the_text_have_their_own_rate(rate: float) -> None:
     model = _tiny_transformer()
     config = OptimiserConfig(learning_rate=0.5, text_rate=rate, warmup_steps=0)
     before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
@@ -39,10 +39,10 @@ def test_weights_that_read_the_text_have_their_own_rate(rate: float) -> None:
         weight.grad = torch.ones_like(weight)
     set_rates(optimiser, config, step=0)
     optimiser.step()
-    reading = {id(weight) for weight in text_parameters(model)}
-    assert 0 < len(reading) < len(before)
+    hearing = {id(weight) for weight in hearing_parameters(model)}
+    assert 0 < len(hearing) < len(before)
     for name, weight in model.named_parameters():
         # Adam's first step is the rate itself, against the sign of the gradient.
-        expected = 0.5 * (rate if id(weight) in reading else 1.0)
+        expected = 0.5 * (rate if id(weight) in hearing else 1.0)
         moved = before[name] - weight.detach()
         torch.testing.assert_close(moved, torch.full_like(moved, expected), rtol=1e-4, atol=1e-5)

@@ -461,7 +461,7 @@ class InterMTransformer(nn.Module):
         people = people + token_positions(rows, columns, people.shape[-1], people.device)
         separators = torch.full_like(tokens[..., :1], separator_id(codes))
         separator = self._embed(separators)[:, 0, 0]
-        condition = self.condition_projection(condition)
+        condition = self.read(condition)
         visibility = Visibility.of(valid, rows)
         expected = []
         if self.geometry is not None:
@@ -474,6 +474,13 @@ class InterMTransformer(nn.Module):
                 people = people + told
             people, separator = block(people, separator, condition, visibility)
         return Prediction(self.head(people, condition), tuple(expected))
+
+    def read(self, condition: Tensor) -> Tensor:
+        """What all blocks read of a condition: (b, w) -> (b, m)."""
+        projected: Tensor = self.condition_projection(condition)
+        if self.config.condition_norm:
+            return F.layer_norm(projected, projected.shape[-1:])
+        return projected
 
     def _embed(self, tokens: Tensor) -> Tensor:
         """Ids (b, p, s, n) to the stream (b, p, s, n, e), or (b, p, 1, n, e) of whole columns."""
@@ -493,14 +500,3 @@ class InterMTransformer(nn.Module):
             embedded = torch.cat(shifted, dim=-1)
         stream: Tensor = self.token_projection(embedded)
         return stream
-
-
-def text_parameters(model: nn.Module) -> list[nn.Parameter]:
-    """The weights of a model that turn the text's condition into shifts, scales and gates."""
-    readers: list[nn.Module] = []
-    for module in model.modules():
-        if isinstance(module, Modulation):
-            readers.append(module)
-        elif isinstance(module, InterMTransformer):
-            readers.append(module.condition_projection)
-    return [weight for reader in readers for weight in reader.parameters()]

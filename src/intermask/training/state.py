@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from intermask.config import OptimiserConfig
-from intermask.models.transformer import text_parameters
+from intermask.models.text_head import SentenceHead, TextHead
+from intermask.models.transformer import InterMTransformer
 
 PACE = "pace"
 """Entry of an optimiser's group of weights: the factor on its learning rate."""
@@ -82,15 +83,26 @@ class TrainingState:
 
 
 def _groups(model: nn.Module, text_rate: float) -> list[dict[str, Any]]:
-    """Trained weights, those that read the text in a group of their own if they have a rate."""
+    """Trained weights; those that hear the text in a group of their own if they have a rate."""
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if text_rate == 1:
         return [{"params": trained, PACE: 1.0}]
-    reading = {id(weight) for weight in text_parameters(model)}
+    hearing = {id(weight) for weight in hearing_parameters(model)}
     return [
-        {"params": [weight for weight in trained if id(weight) not in reading], PACE: 1.0},
-        {"params": [weight for weight in trained if id(weight) in reading], PACE: text_rate},
+        {"params": [weight for weight in trained if id(weight) not in hearing], PACE: 1.0},
+        {"params": [weight for weight in trained if id(weight) in hearing], PACE: text_rate},
     ]
+
+
+def hearing_parameters(model: nn.Module) -> list[nn.Parameter]:
+    """The weights that turn text features into the condition that all blocks read."""
+    hearing: list[nn.Module] = []
+    for module in model.modules():
+        if isinstance(module, TextHead | SentenceHead):
+            hearing.append(module)
+        elif isinstance(module, InterMTransformer):
+            hearing.append(module.condition_projection)
+    return [weight for module in hearing for weight in module.parameters()]
 
 
 def _has_fused_kernel(model: nn.Module) -> bool:

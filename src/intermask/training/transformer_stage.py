@@ -79,7 +79,10 @@ class ConditionalTransformer(nn.Module):
         return nn.ModuleDict({"transformer": self.transformer, "text_head": self.text_head})
 
     def told(self, condition: Tensor) -> Tensor:
-        """Logits (b, f) of facts, told from what the blocks read of a condition (b, w)."""
+        """Logits (b, f) of facts, told from what the blocks read of a condition (b, w).
+
+        Before it is normalised: how sure a fact is may be said loudly.
+        """
         assert self.tells is not None
         told: Tensor = self.tells(F.silu(self.transformer.condition_projection(condition)))
         return told
