@@ -26,7 +26,8 @@ intermask data make open -o "$work/open" --clips 4500 --seed 0 --workers "$(npro
     --salsa "$work/salsa" --grapplemap "$work/grapplemap"
 
 intermask train tokenizer --preset small -o "$work/tokenizer" \
-    --data "$work/open" --share 0.94 --data "$work/single" --share 0.06
+    --data "$work/open" --share 0.86 --data "$work/single" --share 0.04 \
+    --data "$work/salsa" --share 0.05 --data "$work/grapplemap" --share 0.05
 intermask train transformer --preset small -o "$work/transformer" --tokenizer "$work/tokenizer" \
     --data "$work/open"
 intermask train evaluator --preset small -o "$work/evaluator" --data "$work/open"

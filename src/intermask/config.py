@@ -22,6 +22,9 @@ DataSet = Literal["interhuman", "interx"]
 GRIDS: dict[DataSet, tuple[int, int]] = {"interhuman": (22, 12), "interx": (56, 6)}
 """Joints and features a joint of each dataset's grid (method, sections 2 and 3)."""
 
+BODY_ROWS = 10
+"""Rows of a token map whose rows are parts of the body."""
+
 SCHEMA_VERSION = 1
 
 
@@ -87,8 +90,9 @@ class TokenizerConfig:
             raise ValueError('row_codebooks needs architecture "patch"')
         if self.patch_smoothing < 0:
             raise ValueError(f"patch_smoothing is {self.patch_smoothing}; expected 0 or more")
-        if self.patch_layout == "body" and not (self.row_codebooks and self.patch_rows == 10):
-            raise ValueError('patch_layout "body" needs row_codebooks and patch_rows 10')
+        fits = self.row_codebooks and self.patch_rows == BODY_ROWS
+        if self.patch_layout == "body" and not fits:
+            raise ValueError(f'patch_layout "body" needs row_codebooks and patch_rows {BODY_ROWS}')
         if (self.joints, self.joint_features) not in GRIDS.values():
             grids = " or ".join(f"{j} with {f} ({name})" for name, (j, f) in GRIDS.items())
             raise ValueError(

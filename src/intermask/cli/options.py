@@ -53,13 +53,17 @@ SeedOption = Annotated[int, typer.Option("--seed", help="The same seed gives the
 GuidanceOption = Annotated[
     float | None,
     typer.Option(
-        "--guidance", help="How closely the text is followed; 1 is none. Default: the model's, 2."
+        "--guidance",
+        help="How closely the text is followed; 1 is none. Default: the model's; 2 in the paper, "
+        "3 in the built-in model.",
     ),
 ]
 TemperatureOption = Annotated[
     float | None,
     typer.Option(
-        "--temperature", help="Above 1 more variety, below 1 less. Default: the model's, 1."
+        "--temperature",
+        help="Above 1 more variety, below 1 less. Default: the model's; 1 in the paper, 0.7 in the "
+        "built-in model.",
     ),
 ]
 StepsOption = Annotated[

@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from intermask.config import BODY_ROWS
 from intermask.models.root_frame import CHANNELS, ROOT_CHANNELS
 from intermask.skeleton import SMPL22
 
@@ -28,8 +29,6 @@ _ORIENTATION_REACH = 1.5
 _ROTATION_REACH = 0.15
 """Weight of a joint's rotation, in the same unit."""
 
-BODY_ROWS = 10
-"""Rows of a token map whose rows are parts of the body."""
 _LEAST_VARIANCE = 1e-10
 """Share of all variance that a component has at least, to be told."""
 _ARM = ("collar", "shoulder", "elbow", "wrist")
