@@ -54,8 +54,8 @@ GuidanceOption = Annotated[
     float | None,
     typer.Option(
         "--guidance",
-        help="How closely the text is followed; 1 is none. Default: the model's; 2 in the paper, "
-        "3 in the built-in model.",
+        help="How closely the text is followed; 1 is none. Default: the model's; 2 in the paper "
+        "and in the built-in model.",
     ),
 ]
 TemperatureOption = Annotated[
