@@ -36,6 +36,7 @@ from intermask.training.frozen_features import FrozenText, FrozenTokens, fit_sen
 from intermask.training.hearing import StatedFacts, all_heard, learn_to_hear, misheard
 from intermask.training.representations import check_same_dataset, representation_of
 from intermask.training.shares import Share, fractions
+from intermask.training.state import hearing_parameters
 from intermask.training.token_losses import (
     masked_cross_entropy,
     soft_targets,
@@ -379,12 +380,7 @@ class TransformerStage:
         steps, model = self.training.hearing_steps, self.model
         if not steps or model.tells is None:
             return
-        projection = model.transformer.condition_projection
-        trained = [
-            weight
-            for module in (model.text_head, projection, model.tells)
-            for weight in module.parameters()
-        ]
+        trained = [*hearing_parameters(model), *model.tells.parameters()]
         generator = torch_generator(step_generator(self.training.run.seed, 0, "hearing"))
         with watch("learning what captions state") as progress:
             right = learn_to_hear(
